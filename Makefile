@@ -1,0 +1,61 @@
+# make run   sets everything up and runs the demo on this folder (SCAN=PATH names another)
+# make test  sets up what the tests need and passes them
+
+PYTHON ?= python3
+SCAN ?= .
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run setup test check lint types imports docs lock screenshots clean
+
+run: setup
+	$(BIN)/crossfade demo $(SCAN)
+
+setup: $(VENV)/.run
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Crossfade needs Python 3.11 or later; name one: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: $(VENV)/bin/python requirements/build.txt requirements/run.txt pyproject.toml
+	$(PIP) install --require-hashes -r requirements/build.txt -r requirements/run.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run requirements/test.txt
+	$(PIP) install --require-hashes -r requirements/test.txt
+	@touch $@
+
+test: $(VENV)/.test
+	@tools/system-packages fdupes chromium
+	@$(MAKE) --no-print-directory lint types imports
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+check: lint types imports
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+
+types: $(VENV)/.test
+	$(BIN)/mypy
+
+imports: $(VENV)/.test
+	$(BIN)/lint-imports
+
+docs: $(VENV)/.test
+	$(BIN)/python tools/reference.py
+
+screenshots: $(VENV)/.test
+	@tools/system-packages chromium
+	$(BIN)/python tools/screenshots.py
+
+# Needs uv. Hashes, no addresses.
+COMPILE := uv pip compile --quiet --generate-hashes --no-annotate --no-header --universal --python-version 3.11
+lock:
+	printf 'hatchling==1.33.0\neditables\n' | $(COMPILE) - --output-file requirements/build.txt
+	$(COMPILE) pyproject.toml --extra server --output-file requirements/run.txt
+	$(COMPILE) pyproject.toml --extra server --group test --constraint requirements/run.txt --output-file requirements/test.txt
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

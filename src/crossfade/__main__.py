@@ -1,0 +1,3 @@
+from crossfade.cli.main import main
+
+main()

@@ -1,0 +1,186 @@
+"""The composition root: builds the parts upon a data folder, starts them, stops them in the reverse order."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, asynccontextmanager, suppress
+
+import structlog
+
+from crossfade.aggregator import Aggregator
+from crossfade.archive import Archive
+from crossfade.core.clock import DAY, HOUR, SECOND, Clock
+from crossfade.core.days import Days
+from crossfade.core.event import Limits
+from crossfade.core.flag import seed
+from crossfade.core.payloads import IngestQueue
+from crossfade.datafolder import DataFolder
+from crossfade.ingest import Ingest
+from crossfade.journal import Journal
+from crossfade.keys import Keys, Verifier, obtain
+from crossfade.loader import Loader
+from crossfade.reader import Reader
+from crossfade.requestlog import RequestLog
+from crossfade.settings import Settings
+from crossfade.sources.business import MockBusiness, RealBusiness
+from crossfade.sources.component import Component
+from crossfade.sources.history import MockHistory, RealHistory
+from crossfade.sources.infrastructure import MockInfrastructure, RealInfrastructure
+from crossfade.sources.probe import Impaired, Probe, target
+from crossfade.sources.prober import Prober
+from crossfade.sources.system import MockSystem, RealSystem
+from crossfade.state.repository import State
+from crossfade.store.embedded import EmbeddedStore
+
+log = structlog.get_logger(__name__)
+
+WORKERS = 32
+"""Threads for what would block the event loop; they are made as they are needed."""
+WRITE_SOURCE = 1
+"""The number under which events of the write key are stored."""
+
+
+class App:
+    """Everything that a server needs, made but not started. Close it when it was not run."""
+
+    def __init__(self, settings: Settings, clock: Clock, environment: Mapping[str, str]) -> None:
+        """Raises DataFolderError, StoreError, StateError or FlagError when it cannot start; the message says why."""
+        self.settings = settings
+        self.clock = clock
+        self.started_at = clock.now()
+        self._closing = ExitStack()
+        try:
+            self._build(settings, clock, environment)
+        except BaseException:
+            self._closing.close()
+            raise
+
+    def _build(self, settings: Settings, clock: Clock, environment: Mapping[str, str]) -> None:
+        flags = seed(environment)
+        self.folder = DataFolder(settings.data)
+        self._closing.callback(self.folder.close)
+        self.keys: Keys = obtain(settings.data, environment)
+        self.admin = Verifier(self.keys.admin_token)
+        self.writer = Verifier(self.keys.write_key)
+        self.days = Days(settings.time_zone)
+        self.state = State.open(self.folder.state)
+        self._closing.callback(self.state.close)
+        self.state.seed_flags(flags, at=self.started_at)
+        self.store = EmbeddedStore(self.folder.events, self.days, memory_limit=settings.memory_limit)
+        self._closing.callback(self.store.close)
+        archive = Archive(self.folder.journal, keep_hours=settings.journal_keep_hours)
+        self.journal = Journal(self.folder.journal, loaded_through=self.store.last_segment(),
+                               max_pending=int(settings.max_pending_mb * 1e6))
+        self._closing.callback(self.journal.close)
+        self.loader = Loader(self.journal, self.store, archive, clock, raw_keep_days=settings.raw_keep_days)
+        self._closing.callback(self.loader.close)
+        self.aggregator = Aggregator(self.store, self.state, self.days, clock)
+        self._run = self.state.begin_run(self.started_at)
+        self.loader.follow(self._note_alive)
+        self.loader.follow(self.aggregator.follow)
+        self.ingest = Ingest(self.journal, clock, limits(settings), max_plain=int(settings.max_body_mb * 4e6))
+        self.requests = RequestLog(settings.request_window_s, clock)
+        self.prober = Prober(
+            self._probes(), clock, interval_s=settings.probe_interval_s, timeout_s=settings.probe_timeout_s
+        )
+        self.reader = Reader(self._components(), self.state.flags, clock, max_age=settings.reading_max_age_s)
+
+    def close(self) -> None:
+        self._closing.close()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Started within, stopped and closed after: what was acknowledged is on disk, whatever else happens."""
+        probing = None
+        # Name look-ups that hang occupy threads of the same pool as the sources: let there be enough.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(WORKERS, "worker"))
+        try:
+            self.loader.start()
+            probing = asyncio.create_task(self.prober.run(), name="prober")
+            yield
+        finally:
+            if probing is not None:
+                probing.cancel()
+                with suppress(asyncio.CancelledError):
+                    await probing
+            await asyncio.to_thread(self.close)
+
+    def _note_alive(self) -> None:
+        self.state.touch_run(self._run, self.clock.now())
+
+    def _components(self) -> tuple[Component, ...]:
+        settings, as_of = self.settings, self.loader.as_of
+        parts = (
+            ("businessMetrics", "business", "use_real_business_metrics", MockBusiness(settings.mock_seed),
+             RealBusiness(self.store, self.state, as_of, int(settings.scan_timeout_h * HOUR))),
+            ("systemMetrics", "system", "use_real_system_metrics", MockSystem(settings.mock_seed),
+             RealSystem(self.requests, self.started_at, self.clock)),
+            ("infrastructureMetrics", "infrastructure", "use_real_infrastructure_metrics",
+             MockInfrastructure(settings.mock_seed),
+             RealInfrastructure(self.prober, self._queue, settings.data)),
+            ("historicalData", "history", "use_real_historical_data", MockHistory(settings.mock_seed, self.days),
+             RealHistory(self.store, self.state, self.days, as_of)),
+        )
+        return tuple(
+            Component(name, section, flag, mock, real, settings.source_timeout_s, settings.stale_limit_s)
+            for name, section, flag, mock, real in parts
+        )
+
+    def _probes(self) -> tuple[Probe, ...]:
+        own = (
+            Probe("eventStore", self._ask_event_store),
+            Probe("stateStore", self._ask_state_store),
+            Probe("ingestQueue", self._ask_ingest_queue),
+        )
+        return (*own, *(target(name, address) for name, address in self.settings.targets.items()))
+
+    def _queue(self) -> IngestQueue:
+        return IngestQueue(self.journal.pending_events, self.journal.pending_bytes)
+
+    async def _ask_event_store(self) -> str:
+        status = await asyncio.to_thread(self.store.status)
+        told = f"{status.stored:,} events, {status.bytes / 1e6:,.1f} MB"
+        if status.quarantined:
+            return Impaired(f"{told}, {status.quarantined:,} lines in quarantine")
+        return told
+
+    async def _ask_state_store(self) -> str:
+        await asyncio.to_thread(self.state.ping)
+        return "answers"
+
+    async def _ask_ingest_queue(self) -> str:
+        """The queue is well while the loader keeps within a few seconds of what is acknowledged."""
+        now = self.clock.now()
+        oldest = await asyncio.to_thread(self.journal.oldest_pending)
+        waiting = f"{self.journal.pending_events:,} events waiting"
+        if self.loader.trouble is not None:
+            return Impaired(f"{waiting}: {self.loader.trouble}")
+        if oldest is not None and now - oldest > 5 * SECOND:
+            return Impaired(f"{waiting} for more than 5 s")
+        return waiting
+
+
+def limits(settings: Settings) -> Limits:
+    """What an event may be. One older than raw events are kept could not be told from a repeat, so it is refused."""
+    oldest = min(settings.max_event_age_days, settings.raw_keep_days or settings.max_event_age_days)
+    return Limits(int(settings.max_event_kb * 1000), oldest * DAY, int(settings.max_clock_lead_s * SECOND))
+
+
+def configure_logging(level: str) -> None:
+    """JSON lines on standard error, one an occurrence."""
+    numeric = logging.getLevelNamesMapping()[level.upper()]
+    logging.basicConfig(level=max(numeric, logging.WARNING), format="%(message)s")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(numeric),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,86 @@
+"""Loaded segments, compressed and kept for a while: the independent witness of what came in.
+
+A pack holds consecutive segments, each as a gzip member of its own, in one file named after the first and the last.
+It is written beside, synced and renamed before the plain segments go, so that no crash loses or doubles a line.
+"""
+
+import gzip
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import structlog
+
+from crossfade.core.clock import HOUR
+from crossfade.journal import SUFFIX, archive_files, segment_files, sync_folder
+
+log = structlog.get_logger(__name__)
+
+PACK_BYTES = 64 << 20
+"""Plain bytes in a pack, at the most, unless one segment is larger."""
+PACK_SEGMENTS = 1_000
+
+
+class Archive:
+    """The journal's loaded segments, in the journal's own folder."""
+
+    def __init__(self, folder: Path, *, keep_hours: float = 48) -> None:
+        """Clears away what a crash may have left: half a pack, and plain segments that a pack holds already."""
+        self.folder = folder
+        self._keep = int(keep_hours * HOUR)
+        for half in folder.glob("*.part"):
+            half.unlink()
+        packed = [(first, last) for first, last, _ in archive_files(folder)]
+        for number, path in segment_files(folder):
+            if any(first <= number <= last for first, last in packed):
+                path.unlink()
+
+    def pack(self, loaded_through: int) -> int:
+        """Compresses the segments that the store has; gives how many."""
+        segments = [(number, path) for number, path in segment_files(self.folder) if number <= loaded_through]
+        for group in _groups(segments):
+            self._pack(group)
+        return len(segments)
+
+    def forget(self, now: int) -> int:
+        """Deletes packs whose last event came longer ago than they are to be kept; gives how many."""
+        gone = 0
+        for _, _, path in archive_files(self.folder):
+            if path.stat().st_mtime_ns // 1000 < now - self._keep:
+                path.unlink()
+                gone += 1
+        return gone
+
+    def _pack(self, group: list[tuple[int, Path]]) -> None:
+        first, last = group[0][0], group[-1][0]
+        target = self.folder / f"{first:012d}-{last:012d}{SUFFIX}.gz"
+        half = target.with_suffix(".part")
+        with half.open("wb") as file:
+            for _, path in group:
+                with path.open("rb") as plain, gzip.GzipFile("", "wb", 1, file, mtime=0) as member:
+                    shutil.copyfileobj(plain, member, 1 << 20)
+            file.flush()
+            os.fsync(file.fileno())
+        newest = max(path.stat().st_mtime_ns for _, path in group)
+        os.utime(half, ns=(newest, newest))
+        half.rename(target)
+        sync_folder(self.folder)
+        for _, path in group:
+            path.unlink()
+
+
+def _groups(segments: list[tuple[int, Path]]) -> Iterator[list[tuple[int, Path]]]:
+    """Runs of consecutive numbers, each no larger than a pack may be."""
+    group: list[tuple[int, Path]] = []
+    size = 0
+    for number, path in segments:
+        more = path.stat().st_size
+        apart = group and number != group[-1][0] + 1
+        if group and (apart or size + more > PACK_BYTES or len(group) >= PACK_SEGMENTS):
+            yield group
+            group, size = [], 0
+        group.append((number, path))
+        size += more
+    if group:
+        yield group

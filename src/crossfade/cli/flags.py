@@ -1,0 +1,55 @@
+"""``crossfade flags``: what is switched how, by whom, and switching it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from crossfade.cli.client import Client, Json
+from crossfade.core.flag import BUILT_IN, FlagError, camel, canonical, parse_bool
+
+
+def show(*, url: str | None, data: Path | None, as_json: bool) -> None:
+    _print(Client(url, data).get("/api/flags"), as_json)
+
+
+def change(assignments: Sequence[str], *, reason: str | None, url: str | None, data: Path | None,
+           as_json: bool) -> None:
+    changes: dict[str, Json] = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        try:
+            if not equals:
+                raise FlagError(f"{assignment!r} is not NAME=VALUE")
+            changes[camel(canonical(name))] = parse_bool(value)
+        except FlagError as error:
+            raise typer.BadParameter(str(error)) from None
+    query = {} if reason is None else {"reason": reason}
+    _print(Client(url, data).patch("/api/flags", changes, **query), as_json)
+
+
+def log(limit: int, *, url: str | None, data: Path | None, as_json: bool) -> None:
+    entries = Client(url, data).get("/api/audit", limit=limit)
+    console = Console()
+    if as_json:
+        console.print_json(data=entries)
+        return
+    table = Table("when", "who", "what", "from", "to", "why", box=None)
+    for entry in entries if isinstance(entries, list) else []:
+        if isinstance(entry, dict):
+            table.add_row(*(str(entry[key] or "") for key in ("at", "who", "subject", "old", "new", "reason")))
+    console.print(table)
+
+
+def _print(flags: Json, as_json: bool) -> None:
+    console = Console()
+    if as_json:
+        console.print_json(data=flags)
+        return
+    table = Table("flag", "value", box=None)
+    for name in BUILT_IN:
+        value = flags.get(camel(name)) if isinstance(flags, dict) else None
+        table.add_row(name, "[green]on[/]" if value else "[dim]off[/]")
+    console.print(table)

@@ -1,0 +1,154 @@
+"""The commands and their options. What a command does is in a file of its own, imported when it is called."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crossfade.cli.errors import CommandError
+
+app = typer.Typer(
+    name="crossfade", no_args_is_help=True, pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Moves each number of a dashboard from mock to real, and never lets a fake look real.",
+    epilog="Exit status: 0 done, 1 it could not be done, 2 wrong usage.",
+)
+flags_app = typer.Typer(no_args_is_help=False, help="Shows and sets the flags of a running server.")
+app.add_typer(flags_app, name="flags")
+
+Url = Annotated[str | None, typer.Option(envvar="CROSSFADE_URL", help="The server, if it is not the one of the data "
+                                         "folder.", show_default=False)]
+Data = Annotated[Path | None, typer.Option(envvar="CROSSFADE_DATA", help="The server's data folder, where its address "
+                                           "and its keys are.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from crossfade import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True,
+                                                help="Print the version.")] = False) -> None:
+    del version
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.",
+                                             show_default="8787")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder for everything that is kept.", show_default=False)] = None,
+    config: Annotated[Path | None, typer.Option(envvar="CROSSFADE_CONFIG", exists=True, dir_okay=False,
+                                                help="A TOML file of settings.", show_default=False)] = None,
+) -> None:
+    """Runs the server until Ctrl-C."""
+    from crossfade.cli import serve as command
+
+    command.serve(command.settings(host, port, data, config))
+
+
+@app.command()
+def demo(
+    path: Annotated[Path, typer.Argument(help="The folder to scan.", exists=True, file_okay=False)] = Path(),
+    port: Annotated[int | None, typer.Option(help="Port of the page.", show_default="8787, or a free one")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder for the demo's data.", show_default=False)] = None,
+    pause: Annotated[float, typer.Option(min=0, help="Seconds between two switches.")] = 4.0,
+    exit_after: Annotated[bool, typer.Option("--exit", help="Stop when everything is real.")] = False,
+) -> None:
+    """Shows the main job: scans a folder for real, and turns each part of the dashboard from mock to real."""
+    from crossfade.cli import demo as command
+
+    command.demo(path, port=port, data=data, pause=pause, exit_after=exit_after)
+
+
+@app.command()
+def scan(
+    path: Annotated[str, typer.Argument(help="A folder, or an fsspec URL.")],
+    delete_duplicates: Annotated[bool, typer.Option("--delete-duplicates", help="Delete all but one of each set; "
+                                                    "needs --yes.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Yes, delete.")] = False,
+    track: Annotated[bool, typer.Option(help="Send what is found to the server.")] = True,
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Scans a storage tree, finds its duplicates, and tracks what it does as events."""
+    from crossfade.cli import scan as command
+
+    if delete_duplicates and not yes:
+        raise typer.BadParameter("deleting files needs --yes as well", param_hint="--delete-duplicates")
+    command.scan(path, delete=delete_duplicates, track=track, url=url, data=data, as_json=as_json)
+
+
+@app.command("import")
+def import_events(
+    file: Annotated[str, typer.Argument(help="JSON lines, plain or .gz; - for standard input.")],
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Brings in events of the past, one a line; doing it twice changes nothing."""
+    from crossfade.cli import importing as command
+
+    command.import_file(file, url=url, data=data, as_json=as_json)
+
+
+@app.command()
+def aggregate(url: Url = None, data: Data = None, as_json: AsJson = False) -> None:
+    """Counts every closed day that lacks its statistics or has changed since. The server does it by itself too."""
+    from crossfade.cli import aggregate as command
+
+    command.aggregate(url=url, data=data, as_json=as_json)
+
+
+@flags_app.callback(invoke_without_command=True)
+def flags(context: typer.Context, url: Url = None, data: Data = None, as_json: AsJson = False) -> None:
+    """Without a command: shows the flags."""
+    if context.invoked_subcommand is None:
+        from crossfade.cli import flags as command
+
+        command.show(url=url, data=data, as_json=as_json)
+
+
+def _flag_names(incomplete: str) -> list[str]:
+    from crossfade.core.flag import BUILT_IN
+
+    return [f"{name}={value}" for name in BUILT_IN for value in ("true", "false") if name.startswith(incomplete)]
+
+
+@flags_app.command("set")
+def set_flags(
+    assignments: Annotated[list[str], typer.Argument(metavar="NAME=VALUE…", help="What to set, and to what: "
+                                                     "use_real_business_metrics=true", autocompletion=_flag_names)],
+    reason: Annotated[str | None, typer.Option(help="Why, for the audit log.", show_default=False)] = None,
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Sets flags, all of them or none; the next read sees it."""
+    from crossfade.cli import flags as command
+
+    command.change(assignments, reason=reason, url=url, data=data, as_json=as_json)
+
+
+@flags_app.command("log")
+def flags_log(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many changes.")] = 20,
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Shows who changed which flag, when and why, the newest first."""
+    from crossfade.cli import flags as command
+
+    command.log(limit, url=url, data=data, as_json=as_json)
+
+
+def main() -> None:
+    """Runs a command; what it could not do is told in one sentence."""
+    try:
+        app()
+    except CommandError as error:
+        typer.secho(f"crossfade: {error}", err=True, fg=typer.colors.RED)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)

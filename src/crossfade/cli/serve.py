@@ -1,0 +1,102 @@
+"""``crossfade serve``: the server in the foreground."""
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pydantic
+import uvicorn
+
+from crossfade.app import App, configure_logging
+from crossfade.cli.errors import CommandError
+from crossfade.core.clock import SystemClock
+from crossfade.core.flag import FlagError
+from crossfade.datafolder import DataFolderError
+from crossfade.settings import Settings
+from crossfade.state.errors import StateError
+from crossfade.store.port import StoreError
+from crossfade.web.server import Server
+
+GRACE = 3
+"""Seconds that answers under way may take at the stop."""
+
+
+def settings(host: str | None, port: int | None, data: Path | None, config: Path | None) -> Settings:
+    """The settings, with what the command line says above the rest. Raises CommandError for a wrong one."""
+    if config is not None:
+        os.environ["CROSSFADE_CONFIG"] = str(config)
+    given = {name: value for name, value in (("host", host), ("port", port), ("data", data)) if value is not None}
+    try:
+        return Settings.model_validate(given) if not given else Settings(**given)  # type: ignore[arg-type]
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        raise CommandError(f"the setting {name} is wrong: {first['msg']}") from None
+    except (OSError, ValueError) as error:
+        raise CommandError(f"the settings file cannot be read: {error}") from None
+
+
+def open_app(chosen: Settings) -> App:
+    """Raises CommandError, one sentence that says what to do, when the server cannot start."""
+    try:
+        return App(chosen, SystemClock(), os.environ)
+    except (DataFolderError, StoreError, StateError, FlagError) as error:
+        raise CommandError(str(error)) from None
+
+
+def listen(chosen: Settings) -> socket.socket:
+    """Raises CommandError when the port cannot be had."""
+    family = socket.AF_INET6 if ":" in chosen.host else socket.AF_INET
+    try:
+        return socket.create_server((chosen.host, chosen.port), family=family, backlog=2048)
+    except OSError as error:
+        raise CommandError(f"cannot listen on {chosen.host}:{chosen.port} ({error.strerror}): is a server running "
+                           "there? name another with --port") from None
+
+
+class Announcing(uvicorn.Server):
+    """Tells when it serves."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def server(app: App, ready: Callable[[], None]) -> Announcing:
+    config = uvicorn.Config(
+        Server(app), loop="uvloop", http="httptools", ws="none", lifespan="on", log_config=None, access_log=False,
+        server_header=False, timeout_graceful_shutdown=GRACE, timeout_keep_alive=75, backlog=2048,
+    )
+    return Announcing(config, ready)
+
+
+def serve(chosen: Settings) -> None:
+    """Runs until SIGINT or SIGTERM; what was acknowledged before is on disk after."""
+    configure_logging(chosen.log_level)
+    bound = listen(chosen)
+    app = open_app(chosen)
+    url = address(chosen, bound)
+
+    def ready() -> None:
+        app.folder.announce(url)
+        print(f"Crossfade serves {url} (data in {chosen.data}; Ctrl-C stops)", flush=True)  # noqa: T201
+
+    # uvicorn raises the signal again once it has stopped: by then there is nothing left to do.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, lambda *_: None)
+    running = server(app, ready)
+    running.run(sockets=[bound])
+    if not running.started:
+        raise CommandError("the server could not start; the log says why")
+
+
+def address(chosen: Settings, bound: socket.socket) -> str:
+    host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
+    return f"http://{host}:{bound.getsockname()[1]}"

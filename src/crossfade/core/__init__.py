@@ -1,0 +1,1 @@
+"""Pure parts: words and decisions, without I/O, framework or hidden state."""

@@ -1,0 +1,96 @@
+"""What each built-in component shows: the guide's names, camelCase outside.
+
+A field that may be ``None`` is one that can be honestly unknown; it is shown as a gap, never as 0.
+"""
+
+from msgspec import Struct
+
+
+class BusinessMetrics(Struct, frozen=True, rename="camel"):
+    """What the users do. Counts are of the last 24 hours, active users of the last hour."""
+
+    active_users: int
+    files_processed: int
+    duplicates_detected: int
+    cleanup_actions_executed: int
+    background_scans: int
+    auth_success_rate: float
+    """Per cent of the sign-in attempts; 100 when there was none."""
+
+
+class SystemMetrics(Struct, frozen=True, rename="camel"):
+    """How the server does, from its own request log over a sliding window, and from the machine."""
+
+    uptime: float
+    """Seconds since the start."""
+    requests: int
+    """Answered in the window: the sample behind the next three."""
+    response_time: float | None
+    """Median, in milliseconds; None without a request."""
+    response_time_p95: float | None
+    """95th percentile, in milliseconds; None without a request."""
+    error_rate: float
+    """Per cent of the requests answered with a status of 500 or more; 0 without a request."""
+    memory_usage: float
+    """Per cent of the machine's memory in use."""
+    process_memory: int
+    """Bytes resident in the server's process."""
+    cpu_usage: float | None
+    """Per cent of all cores in use since the last look; None at the first look."""
+
+
+class Service(Struct, frozen=True, rename="camel"):
+    """One part that the rest stands on."""
+
+    name: str
+    status: str
+    """``up``, ``degraded``, ``down`` or ``unknown`` (not probed yet)."""
+    latency: float | None
+    """Of the last successful probe, in milliseconds."""
+    uptime: float | None
+    """Per cent of the probes kept that succeeded; None before the first."""
+    probes: int
+    """How many probes that is."""
+    detail: str
+    """In words: what was found."""
+
+
+class IngestQueue(Struct, frozen=True, rename="camel"):
+    """What is acknowledged and on disk, but not yet in the event store."""
+
+    events: int
+    bytes: int
+
+
+class Disk(Struct, frozen=True, rename="camel"):
+    """The file system that holds the data folder, in bytes."""
+
+    total: int
+    free: int
+    used_percent: float
+
+
+class InfrastructureMetrics(Struct, frozen=True, rename="camel"):
+    """What the server stands on: stores, queue, disk, and the targets that the settings name."""
+
+    services: tuple[Service, ...]
+    queue: IngestQueue
+    disk: Disk
+
+
+class HistoryPoint(Struct, frozen=True, rename="camel"):
+    """One day of storage. A day that nobody counted is a row of None: a gap, not a zero."""
+
+    date: str
+    files: int | None
+    total_size: int | None
+    """Bytes, by the latest completed scan of the day; None without one."""
+    duplicates: int | None
+    cleanup_actions: int | None
+
+
+HistoricalData = tuple[HistoryPoint, ...]
+"""One point a day, oldest first, the last one today."""
+
+Payload = Struct | tuple[Struct, ...]
+"""What any component shows: a struct, or a series of them."""

@@ -1,0 +1,276 @@
+"""The journal: where an event is on disk before it is acknowledged.
+
+Append-only segment files, one event a line (``core/line.py``). Appends that arrive while the disk is syncing share
+the next sync (group commit). A sealed segment is never written again; the loader moves it to the event store, and it
+is kept for a while as the independent witness of what came in.
+"""
+
+import os
+import threading
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+SUFFIX = ".tsv"
+SEGMENT_EVENTS = 60_000
+"""Events after which a segment is sealed: half a row group of the store, which makes no undersized ones."""
+
+
+class JournalFull(Exception):
+    """More is waiting than may: try again in a moment."""
+
+
+class JournalFailed(Exception):
+    """The disk did not take the events, so they are not acknowledged. Make room or mend the disk, and send again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A sealed file of the journal."""
+
+    number: int
+    path: Path
+    events: int
+    bytes: int
+    received: int | None
+    """When its first event was received; None when nobody remembers (it was found at the start)."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """Appends that are synced together."""
+
+    future: "Future[None]" = field(default_factory=Future)
+    blocks: list[bytes] = field(default_factory=list)
+    events: int = 0
+    bytes: int = 0
+    received: int = 0
+
+
+@dataclass(slots=True)
+class _Open:
+    """The segment that is being written."""
+
+    number: int
+    path: Path
+    descriptor: int
+    received: int
+    events: int = 0
+    bytes: int = 0
+
+
+class Journal:
+    """Appends from any thread, synced by one; sealed segments wait for the loader in their order."""
+
+    def __init__(self, folder: Path, *, loaded_through: int = 0, max_unsynced: int = 64 << 20,
+                 max_pending: int = 256 << 20) -> None:
+        """Opens the folder, cuts a torn last line, and queues what the store has not loaded yet."""
+        self.folder = folder
+        self._max_unsynced = max_unsynced
+        self._max_pending = max_pending
+        folder.mkdir(parents=True, exist_ok=True)
+        self._sealed = deque(_recover(folder, loaded_through))
+        last = max((number for number, _ in segment_files(folder)), default=0)
+        self._next = max(last, loaded_through, _last_archived(folder)) + 1
+        self._open: _Open | None = None
+        self._group = _Group()
+        self._syncing = 0
+        self._closed = False
+        self._wake = threading.Condition()
+        self._files = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    def append(self, lines: bytes, events: int, received: int) -> "Future[None]":
+        """Takes lines to be written; the future is done when they are on disk, and fails with JournalFailed.
+
+        Raises JournalFull when the disk or the loader is too far behind.
+        """
+        with self._wake:
+            if self._closed:
+                raise JournalFailed("the journal is closed")
+            if self._group.bytes + self._syncing > self._max_unsynced or self.pending_bytes > self._max_pending:
+                raise JournalFull("the journal is behind")
+            group = self._group
+            if not group.blocks:
+                group.received = received
+                self._wake.notify()
+            group.blocks.append(lines)
+            group.events += events
+            group.bytes += len(lines)
+            return group.future
+
+    def seal(self) -> Segment | None:
+        """Closes the open segment, if it holds anything; gives the oldest one that waits for the loader."""
+        with self._files:
+            self._seal()
+            return self._sealed[0] if self._sealed else None
+
+    def loaded(self, segment: Segment) -> None:
+        """The store has it: it waits no longer."""
+        with self._files:
+            self._sealed.remove(segment)
+
+    @property
+    def pending_events(self) -> int:
+        """Acknowledged events that the loader has not taken yet."""
+        current = self._open
+        return sum(segment.events for segment in tuple(self._sealed)) + (current.events if current else 0)
+
+    @property
+    def pending_bytes(self) -> int:
+        current = self._open
+        return sum(segment.bytes for segment in tuple(self._sealed)) + (current.bytes if current else 0)
+
+    def oldest_pending(self) -> int | None:
+        """When the oldest event that is not in the store was received; None when all are in, 0 when unknown."""
+        with self._wake, self._files:
+            if self._sealed:
+                return self._sealed[0].received or 0
+            if self._open is not None:
+                return self._open.received
+            return self._group.received if self._group.blocks else None
+
+    def close(self) -> None:
+        """Syncs what was appended and stops."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify()
+        self._thread.join()
+        with self._files:
+            self._seal()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._group.blocks:
+                    if self._closed:
+                        return
+                    self._wake.wait()
+                group, self._group = self._group, _Group()
+                self._syncing = group.bytes
+            try:
+                with self._files:
+                    self._write(group)
+            except OSError as error:
+                log.error("journal: cannot write", error=str(error))
+                group.future.set_exception(JournalFailed(f"the journal cannot be written: {error.strerror}"))
+            else:
+                group.future.set_result(None)
+            finally:
+                self._syncing = 0
+
+    def _write(self, group: _Group) -> None:
+        segment = self._open or self._start(group.received)
+        try:
+            _write_all(segment.descriptor, b"".join(group.blocks))
+            os.fdatasync(segment.descriptor)
+        except OSError:
+            self._abandon(segment)
+            raise
+        segment.events += group.events
+        segment.bytes += group.bytes
+        if segment.events >= SEGMENT_EVENTS:
+            self._seal()
+
+    def _start(self, received: int) -> _Open:
+        path = segment_path(self.folder, self._next)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._next += 1
+        sync_folder(self.folder)
+        self._open = _Open(self._next - 1, path, descriptor, received)
+        return self._open
+
+    def _abandon(self, segment: _Open) -> None:
+        """After a failed write nothing is known of what lies behind the last sync: cut it off, go on elsewhere."""
+        try:
+            os.ftruncate(segment.descriptor, segment.bytes)
+            os.fdatasync(segment.descriptor)
+        except OSError as error:
+            log.error("journal: cannot cut a failed write", error=str(error))
+        self._seal()
+
+    def _seal(self) -> None:
+        segment, self._open = self._open, None
+        if segment is None:
+            return
+        os.close(segment.descriptor)
+        if segment.events:
+            self._sealed.append(
+                Segment(segment.number, segment.path, segment.events, segment.bytes, segment.received)
+            )
+        else:
+            segment.path.unlink()
+
+
+def segment_path(folder: Path, number: int) -> Path:
+    return folder / f"{number:012d}{SUFFIX}"
+
+
+def segment_files(folder: Path) -> list[tuple[int, Path]]:
+    """Every plain segment with its number, in order."""
+    return sorted((int(path.stem), path) for path in folder.glob(f"*{SUFFIX}") if path.stem.isdigit())
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a file's name as durable as its content."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest):]
+
+
+def _last_archived(folder: Path) -> int:
+    return max((last for _, last, _ in archive_files(folder)), default=0)
+
+
+def archive_files(folder: Path) -> list[tuple[int, int, Path]]:
+    """Every archive with the first and the last segment in it, in order."""
+    found = []
+    for path in folder.glob(f"*{SUFFIX}.gz"):
+        first, _, last = path.name.removesuffix(f"{SUFFIX}.gz").partition("-")
+        if first.isdigit() and last.isdigit():
+            found.append((int(first), int(last), path))
+    return sorted(found)
+
+
+def _recover(folder: Path, loaded_through: int) -> list[Segment]:
+    """The segments that the store has not loaded, whole lines only."""
+    segments = []
+    for number, path in segment_files(folder):
+        if number <= loaded_through:
+            continue
+        size, events = _cut_torn_tail(path)
+        if events:
+            segments.append(Segment(number, path, events, size, None))
+        else:
+            path.unlink()
+    return segments
+
+
+def _cut_torn_tail(path: Path) -> tuple[int, int]:
+    """Bytes and events of the file, after what follows its last newline is gone: it was never acknowledged."""
+    size = whole = events = 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            end = block.rfind(b"\n")
+            if end >= 0:
+                whole = size + end + 1
+            events += block.count(b"\n")
+            size += len(block)
+    if whole < size:
+        log.warning("journal: cut a torn line", file=path.name, bytes=size - whole)
+        os.truncate(path, whole)
+    return whole, events

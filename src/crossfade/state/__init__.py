@@ -1,0 +1,12 @@
+"""The control plane: what must be remembered beside the events."""
+
+from .audit import AuditEntry
+from .errors import StateError, StateTooNew
+from .flags import FlagChange, FlagRow
+from .repository import State
+from .scans import ScanEvent
+from .stats import DailyStats
+
+__all__ = [
+    "AuditEntry", "DailyStats", "FlagChange", "FlagRow", "ScanEvent", "State", "StateError", "StateTooNew",
+]

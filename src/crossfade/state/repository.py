@@ -1,0 +1,174 @@
+"""The control plane: flags with their audit log, scans, counted days, cursors and runs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from threading import Lock
+
+from sqlalchemy import select
+
+from crossfade.core.flag import Flags
+
+from . import audit, cursors, flags, runs, scans, stats, tables
+from .audit import AuditEntry
+from .database import Database
+from .flags import FlagChange, FlagRow
+from .migrate import migrate
+from .scans import ScanEvent
+from .stats import DailyStats
+
+
+class State:
+    """What must be remembered beside the events. Any thread may call; every method may raise StateError.
+
+    A change is on disk when its method returns, or has left no trace when it raises.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._changing = Lock()
+        self._flags = Flags({})
+        self.refresh()
+
+    @classmethod
+    def open(cls, path_or_url: str | Path) -> "State":
+        """The state in an SQLite file, made if there is none, or at an address; with today's tables.
+
+        Raises StateTooNew when a newer Crossfade wrote it.
+        """
+        database = Database.connect(path_or_url)
+        try:
+            with database.writing() as connection:
+                migrate(connection, database.name)
+            return cls(database)
+        except BaseException:
+            database.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the database. Call it when no other thread is in a method."""
+        self._database.close()
+
+    def ping(self) -> None:
+        """Raise StateError when the database does not answer."""
+        with self._database.reading() as connection:
+            connection.execute(select(tables.flags.c.name).limit(1)).first()
+
+    # Flags
+
+    def flags(self) -> Flags:
+        """The flags, from memory: as this process last changed or refreshed them."""
+        return self._flags
+
+    def refresh(self) -> Flags:
+        """Read the flags again, which another process may have changed."""
+        with self._changing:
+            with self._database.reading() as connection:
+                current = flags.snapshot(connection)
+            self._flags = current
+        return current
+
+    def seed_flags(self, values: Mapping[str, bool], *, at: int, who: str = "environment") -> bool:
+        """Store the flags of a first start; where there are any, nothing happens. Whether it did."""
+        with self._changing:
+            with self._database.writing() as connection:
+                seeded = flags.seed(connection, values, at=at, who=who)
+                current = flags.snapshot(connection)
+            self._flags = current
+        return seeded
+
+    def ensure_flags(self, names: Iterable[str], at: int, *, who: str = "crossfade") -> tuple[str, ...]:
+        """Add the flags of new components, at their defaults, and leave the others. Those added.
+
+        Seed first: a seed finds no room beside them.
+        """
+        with self._changing:
+            with self._database.writing() as connection:
+                added = flags.ensure(connection, names, at=at, who=who)
+                current = flags.snapshot(connection)
+            self._flags = current
+        return added
+
+    def change_flags(
+        self, changes: Mapping[str, bool], *, who: str, at: int, reason: str | None = None,
+    ) -> tuple[FlagChange, ...]:
+        """Set flags, all or none, with an audit row for each that really changes; those are returned.
+
+        Raises FlagError when there is no such flag.
+        """
+        with self._changing:
+            with self._database.writing() as connection:
+                made = flags.change(connection, changes, who=who, at=at, reason=reason)
+                current = flags.snapshot(connection)
+            self._flags = current
+        return made
+
+    def flag_rows(self) -> tuple[FlagRow, ...]:
+        """All flags by name, with who changed each last."""
+        with self._database.reading() as connection:
+            return flags.rows(connection)
+
+    def audit(
+        self, limit: int = 100, before_id: int | None = None, subject: str | None = None,
+    ) -> tuple[AuditEntry, ...]:
+        """Audit entries, newest first; `before_id` is the last one of the page before."""
+        with self._database.reading() as connection:
+            return audit.latest(connection, limit=limit, before_id=before_id, subject=subject)
+
+    # Scans
+
+    def record_scans(self, events: Sequence[ScanEvent], *, follower: str, segment: int) -> None:
+        """Add what a segment's events tell of scans, and move the follower's cursor, in one transaction.
+
+        A replay changes nothing, and the events' order does not matter.
+        """
+        with self._database.writing() as connection:
+            cursors.move(connection, follower, segment)
+            scans.record(connection, events)
+
+    def cursor(self, follower: str) -> int:
+        """The last segment that the follower has read; 0 at first."""
+        with self._database.reading() as connection:
+            return cursors.segment(connection, follower)
+
+    def running_scans(self, since: int) -> int:
+        """How many scans that started at or after the moment have not ended."""
+        with self._database.reading() as connection:
+            return scans.running(connection, since)
+
+    def latest_sizes(self, bounds: Sequence[tuple[date, int, int]]) -> dict[date, int]:
+        """By day, the bytes that the last completed scan in its span ``[start, end)`` found.
+
+        A day without a completed scan is absent, and so is one whose last completed scan told no size.
+        """
+        with self._database.reading() as connection:
+            return scans.latest_sizes(connection, bounds)
+
+    # Counted days
+
+    def daily_stats(self, first: date, last: date) -> dict[date, DailyStats]:
+        """The counted days from the first to the last, both included; one that nobody counted is absent."""
+        with self._database.reading() as connection:
+            return stats.between(connection, first, last)
+
+    def put_daily_stats(self, rows: Iterable[DailyStats]) -> None:
+        """Store days; a day's new count takes the place of its old one."""
+        with self._database.writing() as connection:
+            stats.put(connection, rows)
+
+    # Runs
+
+    def begin_run(self, at: int) -> int:
+        """Note that a collector starts. The run's number, for `touch_run`."""
+        with self._database.writing() as connection:
+            return runs.begin(connection, at)
+
+    def touch_run(self, run: int, at: int) -> None:
+        """Note that the run is alive; call it every few seconds."""
+        with self._database.writing() as connection:
+            runs.touch(connection, run, at)
+
+    def alive(self, start: int, end: int) -> int:
+        """Microseconds of ``[start, end)`` in which at least one collector was alive."""
+        with self._database.reading() as connection:
+            return runs.alive(connection, start, end)

@@ -1,0 +1,100 @@
+"""The control plane's tables. Every moment is a BIGINT: microseconds since the epoch, UTC."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Named,
+    String,
+    Table,
+    Text,
+    TypedColumns,
+)
+
+# Names are given, so that a later migration can address every constraint on every database.
+metadata = MetaData(naming_convention={
+    "pk": "pk_%(table_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+})
+
+
+class FlagColumns(TypedColumns):
+    """One row a flag, with who changed it last."""
+
+    name: Named[str] = Column(Text, primary_key=True)
+    value: Named[bool] = Column(Boolean)
+    changed_at: Named[int] = Column(BigInteger)
+    changed_by: Named[str] = Column(Text)
+
+
+class AuditColumns(TypedColumns):
+    """Who changed what, when and why. Rows are only ever added."""
+
+    # SQLite counts up by itself in a column of the type INTEGER alone.
+    id: Named[int] = Column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    at: Named[int] = Column(BigInteger)
+    who: Named[str] = Column(Text)
+    action: Named[str] = Column(Text)
+    subject: Named[str] = Column(Text)
+    old: Named[str | None] = Column(Text)
+    new: Named[str | None] = Column(Text)
+    reason: Named[str | None] = Column(Text)
+
+
+class ScanColumns(TypedColumns):
+    """One row a scan, however many of its events have arrived."""
+
+    scan_id: Named[str] = Column(Text, primary_key=True)
+    status: Named[str] = Column(Text)
+    started_at: Named[int | None] = Column(BigInteger)
+    ended_at: Named[int | None] = Column(BigInteger)
+    files: Named[int | None] = Column(BigInteger)
+    total_size: Named[int | None] = Column(BigInteger)
+    duplicate_bytes: Named[int | None] = Column(BigInteger)
+    path: Named[str | None] = Column(Text)
+
+
+class DailyStatColumns(TypedColumns):
+    """One row a counted day."""
+
+    day: Named[str] = Column(String(10), primary_key=True)
+    files: Named[int] = Column(BigInteger)
+    total_size: Named[int | None] = Column(BigInteger)
+    duplicates: Named[int] = Column(BigInteger)
+    cleanup_actions: Named[int] = Column(BigInteger)
+    segment: Named[int] = Column(BigInteger)
+    aggregated_at: Named[int] = Column(BigInteger)
+
+
+class CursorColumns(TypedColumns):
+    """How far a follower has read the event store."""
+
+    name: Named[str] = Column(Text, primary_key=True)
+    segment: Named[int] = Column(BigInteger)
+
+
+class RunColumns(TypedColumns):
+    """One row a server run: the span in which the collector was alive."""
+
+    started_at: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
+    seen_at: Named[int] = Column(BigInteger)
+
+
+flags = Table("flags", metadata, FlagColumns)
+# Without AUTOINCREMENT SQLite may give a deleted row's number again.
+audit = Table("audit", metadata, AuditColumns, Index(None, "subject", "id"), sqlite_autoincrement=True)
+scans = Table(
+    "scans", metadata, ScanColumns,
+    CheckConstraint("status IN ('running', 'completed', 'cancelled', 'failed')", name="status"),
+    Index(None, "status", "ended_at", "scan_id"),
+    Index(None, "status", "started_at"),
+)
+daily_stats = Table("daily_stats", metadata, DailyStatColumns)
+cursors = Table("cursors", metadata, CursorColumns)
+runs = Table("runs", metadata, RunColumns)

@@ -1,0 +1,115 @@
+-- name: read_segment
+-- The lines of a segment, as rows; {reader} is the CSV reader's call.
+CREATE OR REPLACE TEMP TABLE incoming AS
+SELECT source, received, coalesce(raw_ts + clock_offset, received) AS ts, raw_ts,
+       hash(source, message_id) AS key, message_id, event, user_id, anonymous_id, session_id, properties
+FROM {reader}
+
+-- name: measure_incoming
+SELECT count(*), count(DISTINCT key), min(ts), max(ts), min(received) FILTER (raw_ts IS NULL),
+       max(received) FILTER (raw_ts IS NULL)
+FROM incoming
+
+-- name: drop_repeats
+-- Keeps the first of each message within the segment.
+DELETE FROM incoming WHERE rowid NOT IN (SELECT min(rowid) FROM incoming GROUP BY source, message_id)
+
+-- name: spans_of_incoming
+-- The senders' times, an hour a span.
+SELECT min(raw_ts), max(raw_ts) FROM incoming WHERE raw_ts IS NOT NULL GROUP BY raw_ts // 3600000000
+
+-- name: create_suspects
+CREATE OR REPLACE TEMP TABLE suspects (source USMALLINT, message_id VARCHAR)
+
+-- name: suspects_by_time
+-- A retry keeps the sender's time, so it is looked for where that time is, however long ago.
+INSERT INTO suspects
+SELECT source, message_id FROM events
+WHERE raw_ts BETWEEN $since AND $until AND key IN (SELECT key FROM incoming)
+
+-- name: suspects_by_arrival
+-- Without a time of its own, a message is looked for among those that came shortly before.
+INSERT INTO suspects
+SELECT source, message_id FROM events
+WHERE raw_ts IS NULL AND received BETWEEN $since AND $until AND key IN (SELECT key FROM incoming)
+
+-- name: suspects_by_recency
+-- A sender that writes a new time into a retry is caught while the message is among the last ones stored.
+INSERT INTO suspects
+SELECT source, message_id FROM events
+WHERE rowid >= $first AND key IN (SELECT key FROM incoming)
+
+-- name: count_suspects
+SELECT count(*) FROM suspects
+
+-- name: drop_known
+DELETE FROM incoming WHERE EXISTS (
+    SELECT 1 FROM suspects s WHERE s.source = incoming.source AND s.message_id = incoming.message_id
+)
+
+-- name: insert_events
+INSERT INTO events
+SELECT $segment, source, received, ts, raw_ts, key, message_id, event, user_id, anonymous_id, session_id, properties
+FROM incoming
+
+-- name: count_minutes
+CREATE OR REPLACE TEMP TABLE minutes AS
+SELECT CAST(ts // 60000000 AS INTEGER) AS minute, event, count(*) AS n FROM incoming GROUP BY ALL
+
+-- name: merge_minutes
+MERGE INTO minute_rollup AS r USING minutes AS i
+ON r.minute = i.minute AND r.event = i.event
+WHEN MATCHED THEN UPDATE SET n = r.n + i.n
+WHEN NOT MATCHED THEN INSERT VALUES (i.minute, i.event, i.n)
+
+-- name: merge_days
+-- A day starts with a whole minute in every zone, so the minutes add up to days.
+MERGE INTO day_rollup AS r
+USING (
+    SELECT d.day AS day, m.event AS event, CAST(sum(m.n) AS BIGINT) AS n
+    FROM (SELECT CAST(minute AS BIGINT) * 60000000 AS ts, event, n FROM minutes) AS m
+    ASOF JOIN days AS d ON m.ts >= d.start GROUP BY ALL
+) AS i
+ON r.day = i.day AND r.event = i.event
+WHEN MATCHED THEN UPDATE SET n = r.n + i.n, segment = $segment
+WHEN NOT MATCHED THEN INSERT VALUES (i.day, i.event, i.n, $segment)
+
+-- name: known_days
+SELECT min(day), max(day) FROM days HAVING count(*) > 0
+
+-- name: advance
+UPDATE progress SET segment = $segment, stored = stored + $stored, duplicates = duplicates + $duplicates,
+                    quarantined = quarantined + $quarantined
+
+-- name: keep_rejects
+INSERT INTO quarantine
+SELECT $segment, line, first(error_message), first(csv_line) FROM reject_errors GROUP BY line
+
+-- name: progress
+SELECT segment, stored, duplicates, quarantined FROM progress
+
+-- name: counts
+-- Exact: whole minutes from the rollup, the two edges from the raw events.
+SELECT event, CAST(sum(n) AS BIGINT) FROM (
+    SELECT event, sum(n) AS n FROM minute_rollup WHERE minute >= $first AND minute < $last GROUP BY event
+    UNION ALL
+    SELECT event, count(*) FROM events WHERE ts >= $since AND ts < $head_end GROUP BY event
+    UNION ALL
+    SELECT event, count(*) FROM events WHERE ts >= $tail_start AND ts < $until GROUP BY event
+) GROUP BY event
+
+-- name: distinct_users
+SELECT count(DISTINCT user_id) FROM events WHERE event = $event AND ts >= $since AND ts < $until
+
+-- name: days
+SELECT day, event, CAST(sum(n) AS BIGINT) FROM day_rollup WHERE day BETWEEN $first AND $last GROUP BY ALL
+
+-- name: days_touched
+SELECT day, max(segment) FROM day_rollup WHERE segment > $segment GROUP BY day
+
+-- name: scan_events
+SELECT segment, ts, event, properties FROM events
+WHERE segment > $segment AND event IN ('scan_started', 'scan_completed') ORDER BY segment, ts
+
+-- name: forget
+DELETE FROM events WHERE ts < $before

@@ -1,0 +1,1 @@
+"""What an application imports to send events; it needs none of the server's parts."""

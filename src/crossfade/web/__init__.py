@@ -1,0 +1,1 @@
+"""What is reached over HTTP: events in, readings out, flags, and the page."""

@@ -1,0 +1,143 @@
+"""The JSON API: readings, history, flags, audit, aggregation, health."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
+
+import msgspec
+import structlog
+from litestar import MediaType, Request, Response, Router, get, patch, post
+from litestar.datastructures import State
+from litestar.params import Parameter
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from crossfade.app import App
+from crossfade.core.clock import iso
+from crossfade.core.flag import BUILT_IN, FlagError, camel, canonical
+from crossfade.core.reading import Reading
+from crossfade.sources.history import MAX_DAYS
+
+from . import live
+from .auth import actor, may_change, may_read
+from .errors import HTTPError
+from .live import Json
+from .stream import Stream
+
+Section = Literal["all", "system", "business", "infrastructure", "history", "alerts"]
+AppRequest = Request[object, object, State]
+DayCount = Annotated[int, Parameter(ge=1, le=MAX_DAYS, description="Days, the last one today.")]
+
+log = structlog.get_logger(__name__)
+
+PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+async def section_readings(app: App, section: Section) -> tuple[Reading, ...]:
+    """The readings of one section, or of all; of a timeline the days that the dashboard shows."""
+    readings = await app.reader.read_all(
+        name for name, component in app.reader.components.items() if section in {"all", component.section}
+    )
+    return tuple(
+        msgspec.structs.replace(reading, payload=live.last_days(reading.payload, live.DEFAULT_DAYS))
+        for reading in readings
+    )
+
+
+async def live_json(app: App, section: Section = "all") -> bytes:
+    readings = await section_readings(app, section)
+    return msgspec.json.encode(
+        live.document(readings, app.reader.components, app.clock.now(), alerts=section in {"all", "alerts"})
+    )
+
+
+@get("/healthz", opt={"public": True})
+async def healthz() -> dict[str, Json]:
+    """The process is alive."""
+    return {"status": "ok"}
+
+
+@get("/readyz", opt={"public": True})
+async def readyz(app: App) -> dict[str, Json]:
+    """The server serves; says how much waits to be loaded."""
+    return {"status": "ready", "pendingEvents": app.journal.pending_events, "startedAt": iso(app.started_at)}
+
+
+@get("/api/dashboard/live", guards=[may_read])
+async def dashboard_live(
+    app: App, section: Section = "all",
+    format: Literal["json", "prometheus"] = "json",  # noqa: A002 - the guide's name
+) -> Response[bytes]:
+    """Every component, or one section, with its provenance under ``meta.sources``."""
+    if format == "prometheus":
+        readings = await section_readings(app, section)
+        text = live.prometheus(readings, app.reader.components, app.clock.now())
+        return Response(text.encode(), media_type=PROMETHEUS_TYPE)
+    return Response(await live_json(app, section), media_type=MediaType.JSON)
+
+
+@get("/api/dashboard/stream", guards=[may_read])
+async def dashboard_stream(stream: Stream) -> ServerSentEvent:
+    """The live dashboard's JSON, once a second, as server-sent events named ``live``."""
+    async def messages() -> AsyncIterator[ServerSentEventMessage]:
+        async for document in stream.listen():
+            yield ServerSentEventMessage(event="live", data=document.decode())
+
+    return ServerSentEvent(messages())
+
+
+@get("/api/history", guards=[may_read])
+async def history(app: App, days: DayCount = live.DEFAULT_DAYS) -> dict[str, Json]:
+    """The storage timeline of the last days; a day that nobody counted holds nulls."""
+    reading = await app.reader.read("historicalData")
+    return live.document((reading,), app.reader.components, app.clock.now(), days=days)
+
+
+@get("/api/flags", guards=[may_read])
+async def flags(app: App) -> dict[str, bool]:
+    """All flags."""
+    return _flags(app)
+
+
+@patch("/api/flags", guards=[may_change])
+async def change_flags(
+    request: AppRequest, app: App, data: dict[str, bool], reason: str | None = None,
+) -> dict[str, bool]:
+    """Sets flags, all of them or none; gives all flags as they are then. The next read sees the change."""
+    try:
+        changes = {canonical(name): value for name, value in data.items()}
+    except FlagError as error:
+        raise HTTPError(400, "unknown_flag", str(error)) from None
+    app.state.change_flags(changes, who=actor(request.headers), at=app.clock.now(), reason=reason)
+    return _flags(app)
+
+
+@get("/api/audit", guards=[may_read], sync_to_thread=True)
+def audit(
+    app: App, limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
+    before: int | None = None,
+) -> list[dict[str, Json]]:
+    """Who changed what, the newest first."""
+    return [
+        {"id": entry.id, "at": iso(entry.at), "who": entry.who, "action": entry.action, "subject": entry.subject,
+         "old": entry.old, "new": entry.new, "reason": entry.reason}
+        for entry in app.state.audit(limit=limit, before_id=before)
+    ]
+
+
+@post("/api/aggregate", guards=[may_change], sync_to_thread=True, status_code=200)
+def aggregate(app: App) -> dict[str, Json]:
+    """Counts every closed day that lacks its row or has changed; gives those days."""
+    app.aggregator.record_scans()
+    rows = app.aggregator.heal(all_days=True)
+    return {"counted": [msgspec.to_builtins(row) for row in sorted(rows, key=lambda row: row.day)]}
+
+
+def _flags(app: App) -> dict[str, bool]:
+    current = app.state.flags()
+    return {camel(name): current[name] for name in BUILT_IN}
+
+
+HANDLERS = (
+    healthz, readyz, dashboard_live, dashboard_stream, history, flags, change_flags, audit, aggregate,
+)
+routes = Router(path="/", route_handlers=list(HANDLERS))
+

@@ -1,0 +1,40 @@
+"""Who may do what: reading is open on loopback alone, every change needs the admin token."""
+
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+
+from crossfade.settings import LOOPBACK, Settings
+
+from .errors import HTTPError
+
+MAX_ACTOR = 100
+
+
+def may_change(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+    """Raises HTTPError 401 unless the admin token is given."""
+    scheme, _separator, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not connection.app.state.crossfade.admin.matches(token.strip()):
+        raise HTTPError(401, "unauthorized", "this needs the admin token, as Authorization: Bearer <token>")
+
+
+def may_read(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+    """Open while only this machine can reach the server, and only under a name of it; else as for changes.
+
+    The name is checked since a page of another site may have its own name point to this machine.
+    """
+    settings: Settings = connection.app.state.crossfade.settings
+    if not settings.on_loopback:
+        may_change(connection, handler)
+        return
+    host = connection.headers.get("host", "").rpartition("]")[2].partition(":")[0] or "::1"
+    if host.lower() not in LOOPBACK | {settings.host, *settings.allowed_hosts}:
+        raise HTTPError(403, "unknown_host", f"this server is not known as {host[:80]!r}",
+                        "name it in the setting allowed_hosts")
+
+
+def actor(headers: object) -> str:
+    """Who says to be acting, for the audit log: a claim made with the admin token, not an identity."""
+    get = getattr(headers, "get", None)
+    name = str(get("x-crossfade-actor", "")) if get else ""
+    shown = "".join(char for char in name if char.isprintable())[:MAX_ACTOR].strip()
+    return shown or "admin token"

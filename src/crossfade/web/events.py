@@ -1,0 +1,161 @@
+"""``POST /v1/…``: the Segment spec's calls, as a bare ASGI application, since most requests come here.
+
+The answers are those that unmodified clients need: exactly 200 for success, given when the events are on disk; 400
+and 413 for what will never be taken; 429 and 503 with Retry-After for what should be sent again.
+"""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Mapping
+from concurrent.futures import Future
+
+import msgspec
+
+from crossfade.core.event import Malformed
+from crossfade.ingest import BATCH_CALLS, SINGLE_CALLS, Ingest, Taken, TooLarge
+from crossfade.journal import JournalFailed, JournalFull
+from crossfade.keys import Verifier
+from crossfade.requestlog import Message, Receive, Send
+
+from .errors import HTTPError
+
+PREFIX = "/v1/"
+CALLS = BATCH_CALLS | SINGLE_CALLS
+JSON_TYPE = (b"content-type", b"application/json")
+
+
+class Events:
+    """Takes the calls for one write key."""
+
+    def __init__(self, ingest: Ingest, writer: Verifier, source: int, *, max_body: int, max_in_flight: int) -> None:
+        """``max_in_flight``: bytes of bodies that may be held at a time, of all requests together."""
+        self._ingest = ingest
+        self._writer = writer
+        self._source = source
+        self._max_body = max_body
+        self._max_in_flight = max_in_flight
+        self._in_flight = 0
+        self._synced: tuple[Future[None], asyncio.Event] | None = None
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        try:
+            status, body, more = 200, await self._answer(scope, receive), {}
+        except HTTPError as error:
+            status, body, more = error.status, error.body(), error.headers()
+        headers = [JSON_TYPE, (b"content-length", str(len(body)).encode())]
+        headers += [(name.lower().encode(), value.encode()) for name, value in more.items()]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Message, receive: Receive) -> bytes:
+        call = str(scope["path"])[len(PREFIX):].strip("/")
+        if call not in CALLS:
+            raise HTTPError(404, "not_found", f"there is no call /v1/{call[:40]}; there are: {', '.join(sorted(CALLS))}")
+        if scope["method"] != "POST":
+            raise HTTPError(405, "method_not_allowed", "events are sent by POST")
+        headers = dict(scope["headers"])  # type: ignore[call-overload]
+        self._authenticate(headers)
+        body = await self._body(headers, receive)
+        self._in_flight += len(body)
+        try:
+            taken = await self._take(call, body, headers)
+        finally:
+            self._in_flight -= len(body)
+        return _accepted(taken)
+
+    def _authenticate(self, headers: Mapping[bytes, bytes]) -> None:
+        given = headers.get(b"authorization", b"").decode("latin-1")
+        scheme, _, encoded = given.partition(" ")
+        try:
+            key = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            key = ""
+        if scheme.lower() != "basic" or not self._writer.matches(key):
+            raise HTTPError(401, "unauthorized", "send the write key by Basic auth, as the user, with no password")
+
+    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+        declared = headers.get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > self._max_body:
+            raise _too_large(self._max_body)
+        if self._in_flight + int(declared) > self._max_in_flight:
+            raise _later("too many requests are being read")
+        first = await receive()
+        body = _chunk(first)
+        if not first.get("more_body", False):
+            return body
+        chunks, size = [body], len(body)
+        while True:
+            message = await receive()
+            chunks.append(_chunk(message))
+            size += len(chunks[-1])
+            if size > self._max_body:
+                raise _too_large(self._max_body)
+            if not message.get("more_body", False):
+                return b"".join(chunks)
+
+    async def _take(self, call: str, body: bytes, headers: Mapping[bytes, bytes]) -> Taken:
+        encoding = headers.get(b"content-encoding", b"").lower()
+        if encoding not in {b"", b"identity", b"gzip"}:
+            raise HTTPError(415, "unknown_encoding", "a body is plain or gzip")
+        try:
+            plain = self._ingest.unpack(body) if encoding == b"gzip" else body
+            taken = self._ingest.take(call, plain, self._source)
+            if taken.on_disk is not None:
+                await self._synced_to_disk(taken.on_disk)
+        except Malformed as error:
+            raise HTTPError(400, "malformed", str(error)) from None
+        except TooLarge as error:
+            raise HTTPError(413, "too_large", str(error)) from None
+        except JournalFull as error:
+            raise _later(str(error)) from None
+        except JournalFailed as error:
+            raise _later(str(error), code="not_stored", seconds=5) from None
+        if taken.rejected and not taken.accepted:
+            raise _Refused(taken)
+        return taken
+
+    async def _synced_to_disk(self, future: "Future[None]") -> None:
+        """Waits for the sync that many requests share; raises what it raised."""
+        if self._synced is None or self._synced[0] is not future:
+            loop, done = asyncio.get_running_loop(), asyncio.Event()
+            future.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
+            self._synced = (future, done)
+        else:
+            done = self._synced[1]
+        if not future.done():
+            await done.wait()
+        future.result()
+
+
+class _Refused(HTTPError):
+    """Not one event of the request was taken: each is named with its reason."""
+
+    def __init__(self, taken: Taken) -> None:
+        first = taken.rejected[0]
+        super().__init__(400, first.reason, first.detail)
+        self._taken = taken
+
+    def body(self) -> bytes:
+        return msgspec.json.encode({**self.fields(), "accepted": 0, "rejected": self._taken.rejected})
+
+
+def _accepted(taken: Taken) -> bytes:
+    if taken.rejected:
+        return msgspec.json.encode({"success": True, "accepted": taken.accepted, "rejected": taken.rejected})
+    return b'{"success":true,"accepted":%d,"rejected":[]}' % taken.accepted
+
+
+def _chunk(message: Message) -> bytes:
+    if message["type"] == "http.disconnect":
+        raise HTTPError(400, "cut_short", "the request ended before its body did")
+    body = message.get("body", b"")
+    return body if isinstance(body, bytes) else b""
+
+
+def _too_large(limit: int) -> HTTPError:
+    return HTTPError(413, "too_large", f"a body may have {limit:,} bytes: send fewer events at a time")
+
+
+def _later(message: str, code: str = "busy", seconds: int = 1) -> HTTPError:
+    return HTTPError(503, code, message, "send it again later", retry_after=seconds)

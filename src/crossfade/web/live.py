@@ -1,0 +1,136 @@
+"""Readings as the API gives them: JSON with provenance under ``meta.sources``, and Prometheus text."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from crossfade.core.clock import SECOND, iso
+from crossfade.core.payloads import HistoryPoint, Payload
+from crossfade.core.reading import Provenance, Reading
+from crossfade.sources.component import Component
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
+SECTIONS = ("system", "business", "infrastructure", "history", "alerts")
+DEFAULT_DAYS = 30
+
+
+def document(readings: Sequence[Reading], components: Mapping[str, Component], now: int, *,
+             days: int = DEFAULT_DAYS, alerts: bool = False) -> dict[str, Json]:
+    """The live dashboard's JSON: a section a component, null where it is unavailable."""
+    out: dict[str, Json] = {}
+    for reading in readings:
+        out[components[reading.component].section] = payload_json(last_days(reading.payload, days))
+    if alerts:
+        out["alerts"] = []
+    out["meta"] = meta(readings, components, now)
+    return out
+
+
+def meta(readings: Sequence[Reading], components: Mapping[str, Component], now: int) -> dict[str, Json]:
+    """When this was read, and where each component's payload comes from."""
+    return {
+        "at": iso(now),
+        "sources": {
+            reading.component: {
+                **provenance_json(reading.provenance),
+                "section": components[reading.component].section,
+                "flag": components[reading.component].flag,
+            }
+            for reading in readings
+        },
+    }
+
+
+def provenance_json(provenance: Provenance) -> dict[str, Json]:
+    return {
+        "source": provenance.source.value,
+        "synthetic": provenance.synthetic,
+        "asOf": None if provenance.as_of is None else iso(provenance.as_of),
+        "fetchedAt": iso(provenance.fetched_at),
+        "reason": provenance.reason.value,
+        "error": provenance.error,
+    }
+
+
+def last_days(payload: Payload | None, days: int) -> Payload | None:
+    """A timeline's last days; any other payload as it is."""
+    if isinstance(payload, tuple) and payload and isinstance(payload[-1], HistoryPoint):
+        return payload[-days:]
+    return payload
+
+
+def payload_json(payload: Payload | None) -> Json:
+    built: Json = msgspec.to_builtins(payload)
+    return built
+
+
+def prometheus(readings: Sequence[Reading], components: Mapping[str, Component], now: int) -> str:
+    """The same as gauges. Every sample says its source, and whether it is synthetic; an unknown value has no sample.
+
+    Of the timeline only the last day is given: Prometheus keeps its own past.
+    """
+    lines: list[str] = []
+    for reading in readings:
+        lines += _samples(reading, components[reading.component].section, now)
+    return "\n".join(_grouped(lines)) + "\n"
+
+
+def _samples(reading: Reading, section: str, now: int) -> Iterator[str]:
+    provenance = reading.provenance
+    labels = {"source": provenance.source.value, "synthetic": "true" if provenance.synthetic else "false"}
+    about = {"component": reading.component, **labels, "reason": provenance.reason.value}
+    yield _sample("crossfade_component_source", about, 1)
+    if provenance.as_of is not None:
+        yield _sample("crossfade_component_age_seconds", {"component": reading.component, **labels},
+                      (now - provenance.as_of) / SECOND)
+    payload = reading.payload
+    if isinstance(payload, tuple):
+        payload = payload[-1] if payload else None
+    if isinstance(payload, Struct):
+        yield from _figures(f"crossfade_{section}", msgspec.to_builtins(payload), labels)
+
+
+def _figures(prefix: str, value: Json, labels: Mapping[str, str]) -> Iterator[str]:
+    """The numbers in a payload, each under the path that leads to it; a named part becomes a label."""
+    match value:
+        case bool():
+            yield _sample(prefix, labels, int(value))
+        case int() | float():
+            yield _sample(prefix, labels, value)
+        case dict():
+            name = value.get("name")
+            inner = {**labels, "name": name} if isinstance(name, str) else labels
+            if isinstance(status := value.get("status"), str):
+                yield _sample(f"{prefix}_up", inner, int(status == "up"))
+            for key, part in value.items():
+                yield from _figures(f"{prefix}_{_snake(key)}", part, inner)
+        case list():
+            for part in value:
+                yield from _figures(prefix, part, labels)
+
+
+def _sample(name: str, labels: Mapping[str, str], value: float) -> str:
+    inside = ",".join(f'{key}="{_escape(text)}"' for key, text in labels.items())
+    number = repr(value) if math.isfinite(value) else "NaN"
+    return f"{name}{{{inside}}} {number}"
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{char.lower()}" if char.isupper() else char for char in name)
+
+
+def _grouped(samples: Sequence[str]) -> Iterator[str]:
+    """All samples of a metric together, under its type, as the format demands."""
+    by_name: dict[str, list[str]] = {}
+    for sample in samples:
+        by_name.setdefault(sample.partition("{")[0], []).append(sample)
+    for name, group in by_name.items():
+        yield f"# TYPE {name} gauge"
+        yield from group

@@ -1,0 +1,20 @@
+"""Settings for all tests."""
+
+import os
+
+import hypothesis
+import pytest
+
+# A busy machine is slow now and then: no deadline. In CI every run draws the same examples.
+hypothesis.settings.register_profile("crossfade", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("crossfade")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """In CI nothing is skipped: a missing program there is a missing install step."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and "CI" in os.environ and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped in CI: {item.nodeid}: {report.longrepr}"

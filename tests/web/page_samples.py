@@ -1,0 +1,86 @@
+"""Readings of all four components in every state, and the page and the JSON that they make."""
+
+from pathlib import Path
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from crossfade.core.clock import SECOND, iso
+from crossfade.core.payloads import (
+    BusinessMetrics,
+    Disk,
+    HistoryPoint,
+    InfrastructureMetrics,
+    IngestQueue,
+    Payload,
+    Service,
+    SystemMetrics,
+)
+from crossfade.core.reading import Origin, Provenance, Reading, Reason
+from crossfade.sources.component import Component, Sample
+from crossfade.web import pages
+
+NOW = 1_795_395_723_000_004
+WEB = Path(pages.__file__).parent
+HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
+
+BUSINESS = BusinessMetrics(3, 1201, 40, 0, 1, 97.5)
+SYSTEM = SystemMetrics(uptime=3723.9, requests=40, response_time=1.23, response_time_p95=None, error_rate=0.0025,
+                       memory_usage=41.0, process_memory=123_456_789, cpu_usage=12.0)
+INFRASTRUCTURE = InfrastructureMetrics(
+    (Service("eventStore", "up", 0.8, 100.0, 12, "fine"), Service("mail", "down", None, 99.9999, 10**6, HOSTILE)),
+    IngestQueue(12, 34_567), Disk(500 << 30, 123 << 30, 75.4))
+HISTORY = (HistoryPoint("2026-11-21", 10, None, 1, 0), HistoryPoint("2026-11-22", None, None, None, None),
+           HistoryPoint("2026-11-23", 0, 1 << 40, 0, 2))
+SECTIONS = {"businessMetrics": "business", "systemMetrics": "system", "infrastructureMetrics": "infrastructure",
+            "historicalData": "history"}
+
+
+class Still:
+    """A source that is never asked here."""
+
+    async def fetch(self, now: int) -> Sample:
+        return Sample(BUSINESS, now)
+
+
+COMPONENTS = [Component(name, key, f"use_real_{key}", Still(), Still()) for name, key in SECTIONS.items()]
+
+
+def reading(component: str, payload: Payload | None, source: str = "real", reason: str = "flag", *,
+            age: int | None = 0, error: str | None = None, synthetic: bool | None = None) -> Reading:
+    as_of = None if age is None else NOW - age * SECOND
+    made_up = source == "mock" if synthetic is None else synthetic
+    return Reading(component, payload, Provenance(Origin(source), made_up, as_of, NOW, Reason(reason), error))
+
+
+ALL_REAL = [reading("businessMetrics", BUSINESS), reading("systemMetrics", SYSTEM, age=3),
+            reading("infrastructureMetrics", INFRASTRUCTURE, age=4000), reading("historicalData", HISTORY)]
+MIXED = [reading("businessMetrics", BUSINESS, reason="stale", age=90, error="timed out"),
+         reading("systemMetrics", SYSTEM, "mock", "fallback", error=HOSTILE),
+         reading("infrastructureMetrics", INFRASTRUCTURE, "mock"),
+         reading("historicalData", None, "unavailable", "failed", age=None)]
+
+ODD = [reading("businessMetrics", BUSINESS, synthetic=True), reading("systemMetrics", SYSTEM, "legacy", age=-30),
+       reading("infrastructureMetrics", InfrastructureMetrics((), IngestQueue(0, 0), Disk(0, 0, 0.0)), age=None),
+       reading("historicalData", ())]
+"""Made up but called real; of the future; of no time; empty."""
+
+
+def live(readings: list[Reading], at: int = NOW) -> dict[str, object]:
+    """The JSON of the live dashboard for the same readings."""
+    sections: dict[str, object] = {}
+    sources: dict[str, object] = {}
+    for each in readings:
+        key, found = SECTIONS[each.component], each.provenance
+        sections[key] = msgspec.to_builtins(each.payload)
+        sources[each.component] = {
+            "source": found.source.value, "synthetic": found.synthetic, "reason": found.reason.value,
+            "error": found.error, "asOf": None if found.as_of is None else iso(found.as_of),
+            "fetchedAt": iso(found.fetched_at), "section": key, "flag": f"use_real_{key}"}
+    return {**sections, "alerts": [], "meta": {"at": iso(at), "sources": sources}}
+
+
+def render(readings: list[Reading]) -> str:
+    environment = Environment(loader=FileSystemLoader(WEB / "templates"), autoescape=True, undefined=StrictUndefined)
+    view = pages.view(readings, COMPONENTS, NOW)
+    return environment.get_template("dashboard.html").render(view=view, version="0.1.0")
