@@ -47,7 +47,7 @@ class Client:
         if not self._keys.write_key:
             raise CommandError("there is no write key: name the server's data folder with --data, or set "
                                "CROSSFADE_WRITE_KEY")
-        return Transport(self.url, self._keys.write_key)
+        return Transport(self.url, self._keys.write_key, patience=_patience(os.environ))
 
     def _ask(self, method: str, path: str, body: Json, query: Mapping[str, str | int]) -> Json:
         headers = {"X-Crossfade-Actor": f"{getpass.getuser()}@{socket.gethostname()}"}
@@ -63,6 +63,14 @@ class Client:
             answer: Json = response.json()
             return answer
         raise CommandError(f"{self.url} answered {response.status_code}: {_message(response)}")
+
+
+def _patience(environment: Mapping[str, str]) -> float:
+    """Seconds for which an absent server is waited for."""
+    try:
+        return float(environment.get("CROSSFADE_PATIENCE_S", "30"))
+    except ValueError:
+        raise CommandError("CROSSFADE_PATIENCE_S is not a number of seconds") from None
 
 
 def _keys(folder: Path, environment: Mapping[str, str]) -> Keys:

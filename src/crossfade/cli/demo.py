@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 
 from crossfade.app import App, configure_logging
 from crossfade.cli import serve
@@ -20,6 +21,12 @@ from crossfade.settings import Settings, default_data
 from crossfade.tracking.batcher import Batcher
 
 SWITCHES = tuple(name for name in BUILT_IN if name.startswith("use_real_"))
+_SECTIONS = {
+    "use_real_business_metrics": "business",
+    "use_real_system_metrics": "system",
+    "use_real_historical_data": "history",
+    "use_real_infrastructure_metrics": "infrastructure",
+}
 VISIBLE_WITHIN = 10.0
 """Seconds in which everything scanned must be in the store; it takes less than one, but for a very large folder."""
 
@@ -57,10 +64,7 @@ def _play(console: Console, client: Client, path: Path, folder: Path, pause: flo
         time.sleep(pause)
         before = _section(client, flag)
         client.patch("/api/flags", {camel(flag): True}, reason="demo")
-        after = _section(client, flag)
-        console.print(f"\n[bold]{flag}[/] is on:")
-        console.print(f"  mock  {before}", style="dim", highlight=False)
-        console.print(f"  real  {after}", highlight=False)
+        console.print(_comparison(flag, before, _section(client, flag)))
 
 
 def _await_loaded(client: Client) -> None:
@@ -73,22 +77,43 @@ def _await_loaded(client: Client) -> None:
         time.sleep(0.1)
 
 
-def _section(client: Client, flag: str) -> str:
-    """A component's figures in one line."""
-    section = {"business": "business", "system": "system", "historical": "history",
-               "infrastructure": "infrastructure"}[flag.removeprefix("use_real_").partition("_")[0]]
+def _section(client: Client, flag: str) -> dict[str, str]:
+    """A component's figures by name, as they are shown."""
+    section = _SECTIONS[flag]
     answer = client.get("/api/dashboard/live", section=section)
-    return _line(answer.get(section) if isinstance(answer, dict) else None)
+    return _figures(answer.get(section) if isinstance(answer, dict) else None)
 
 
-def _line(payload: Json) -> str:
-    if isinstance(payload, list):
+def _figures(payload: Json) -> dict[str, str]:
+    if isinstance(payload, list):  # of a timeline, today
         payload = payload[-1] if payload else None
     if not isinstance(payload, dict):
-        return "unavailable"
+        return {}
     if isinstance(services := payload.get("services"), list):
-        return "  ".join(f"{part['name']}={part['status']}" for part in services if isinstance(part, dict))
-    return "  ".join(f"{key}={value}" for key, value in payload.items())
+        return {str(part["name"]): f"{part['status']}: {part['detail']}" for part in services if isinstance(part, dict)}
+    return {key: _shown(value) for key, value in payload.items()}
+
+
+def _shown(value: Json) -> str:
+    match value:
+        case None:
+            return "—"
+        case bool() | str():
+            return str(value)
+        case int() | float():
+            return f"{round(value, 2):,}"
+        case _:
+            return ""
+
+
+def _comparison(flag: str, mock: dict[str, str], real: dict[str, str]) -> Table:
+    table = Table(title=f"\n[bold]{flag}[/] is on", title_justify="left", box=None, pad_edge=False)
+    table.add_column("figure")
+    table.add_column("was mock", style="dim", justify="right")
+    table.add_column("is real", style="green", justify="right")
+    for name, value in real.items():
+        table.add_row(name, mock.get(name, "—"), value)
+    return table
 
 
 @contextmanager

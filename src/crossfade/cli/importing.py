@@ -19,7 +19,7 @@ from crossfade.cli.errors import CommandError
 from crossfade.core.event import Rejection, Why
 from crossfade.tracking.transport import Transport, TransportError
 
-BATCH = 1_000
+BATCH = 2_000
 BATCH_BYTES = 4 << 20
 SHOWN = 10
 """Rejected lines that are shown; all are counted."""
