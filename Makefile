@@ -28,7 +28,7 @@ $(VENV)/.test: $(VENV)/.run requirements/test.txt
 	@touch $@
 
 test: $(VENV)/.test
-	@tools/system-packages fdupes chromium
+	@tools/system-packages fdupes chromium openssl
 	@$(MAKE) --no-print-directory lint types imports
 	$(BIN)/python -m pytest -n auto --dist worksteal
 

@@ -10,11 +10,11 @@ hypothesis.settings.register_profile("crossfade", deadline=None, derandomize="CI
 hypothesis.settings.load_profile("crossfade")
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
     """In CI nothing is skipped: a missing program there is a missing install step."""
-    outcome = yield
-    report = outcome.get_result()
+    report = yield
     if report.skipped and "CI" in os.environ and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped in CI: {item.nodeid}: {report.longrepr}"
+    return report

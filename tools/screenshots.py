@@ -26,7 +26,8 @@ def crossfade(*arguments: str) -> list[str]:
 def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        server = subprocess.Popen(crossfade("serve", "--port", "0", "--data", folder), stdout=subprocess.PIPE, text=True)
+        server = subprocess.Popen(crossfade("serve", "--port", "0", "--data", folder), stdout=subprocess.PIPE,
+                                  text=True)
         try:
             assert server.stdout is not None
             server.stdout.readline()

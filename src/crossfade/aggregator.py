@@ -3,9 +3,10 @@
 Every closed day that lacks its row gets it, so downtime heals; a day that a late event touched is counted again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import Literal
+from threading import RLock
+from typing import Annotated, Literal
 
 import msgspec
 import structlog
@@ -27,7 +28,7 @@ QUIET_DAYS = 31
 
 
 class Aggregator:
-    """Follows the loader; ``heal`` may also be called by hand."""
+    """Follows the loader; ``heal`` may also be called by hand, on any thread."""
 
     def __init__(self, store: EventStore, state: State, days: Days, clock: Clock) -> None:
         self._store = store
@@ -36,38 +37,44 @@ class Aggregator:
         self._clock = clock
         self._seen = -1
         self._today: date | None = None
+        self._working = RLock()
 
     def follow(self) -> None:
         """Takes in what the loader brought."""
-        self.record_scans()
         self.heal()
 
     def record_scans(self) -> int:
         """Brings the scans up to the last loaded segment; gives how many events that took."""
-        cursor = self._state.cursor(FOLLOWER)
-        through = self._store.last_segment()
-        if through <= cursor:
-            return 0
-        found = self._store.scan_events(cursor)
-        events = [event for stored in found if (event := scan_event(stored)) is not None]
-        self._state.record_scans(events, follower=FOLLOWER, segment=through)
-        return len(events)
+        count = 0
+        with self._working:
+            cursor = self._state.cursor(FOLLOWER)
+            while (through := self._store.last_segment()) > cursor:
+                found = self._store.scan_events(cursor)
+                cursor = found[-1].segment if found else through
+                events = scan_events(found)
+                self._state.record_scans(events, follower=FOLLOWER, segment=cursor)
+                count += len(events)
+        return count
 
     def heal(self, *, all_days: bool = False) -> list[DailyStats]:
         """Counts the closed days that lack their row or have changed since they were counted.
 
         Every day is looked at on the first call and on a new day; else those that events came for since the last.
         """
-        now = self._clock.now()
-        today = self._days.of(now)
-        through = self._store.last_segment()
-        first_look = all_days or today != self._today
-        if through == self._seen and not first_look:
-            return []
-        touched = self._store.days_touched(0 if first_look else self._seen)
-        rows = self.count(self._wanted(touched, today, first_look=first_look), now)
-        self._state.put_daily_stats(rows)
-        self._today, self._seen = today, through
+        with self._working:
+            now = self._clock.now()
+            today = self._days.of(now)
+            through = self._store.last_segment()
+            first_look = all_days or today != self._today
+            if through == self._seen and not first_look:
+                return []
+            self.record_scans()  # before the days are counted: their sizes come from scans
+            touched = self._store.days_touched(0 if first_look else self._seen)
+            # What is loaded from now on may be counted or not: such a day is looked at again.
+            known = {day: min(segment, through) for day, segment in touched.items()}
+            rows = self.count(self._wanted(known, today, first_look=first_look), now)
+            self._state.put_daily_stats(rows)
+            self._today, self._seen = today, through
         if rows:
             log.info("aggregator: counted closed days", days=len(rows))
         return rows
@@ -98,34 +105,58 @@ class Aggregator:
             if day not in counted or counted[day].segment < segment
         }
         if first_look:
-            for day in self._days.between(first, yesterday):
-                if day not in closed and day not in counted and self._state.alive(*self._days.bounds(day)):
-                    wanted[day] = 0
+            empty = [day for day in self._days.between(first, yesterday) if day not in closed and day not in counted]
+            wanted |= dict.fromkeys(self._watched(empty), 0)
         return wanted
 
+    def _watched(self, days: Sequence[date]) -> Sequence[date]:
+        """Those of the days, which are in order, in which a collector was alive; years without any cost one look."""
+        if not days or not self._state.alive(self._days.start(days[0]), self._days.bounds(days[-1])[1]):
+            return ()
+        if len(days) == 1:
+            return days
+        half = len(days) // 2
+        return (*self._watched(days[:half]), *self._watched(days[half:]))
 
-class _ScanProperties(msgspec.Struct, rename="camel"):
-    """What a scan tells of itself."""
 
-    scan_id: str
+class _Begin(msgspec.Struct, rename="camel"):
+    """What a scan tells of itself when it starts."""
+
+    scan_id: Annotated[str, msgspec.Meta(min_length=1)]
     path: str | None = None
+
+
+class _End(_Begin, rename="camel"):
+    """What it tells when it has ended."""
+
     status: Literal["completed", "cancelled", "failed"] = "completed"
     files: int | None = None
     total_size: int | None = None
     duplicate_bytes: int | None = None
 
 
-def scan_event(stored: StoredScanEvent) -> ScanEvent | None:
-    """A scan's begin or end; None for one that does not say which scan it is, or says it wrongly."""
-    try:
-        told = msgspec.json.decode(stored.properties, type=_ScanProperties)
-    except msgspec.MsgspecError as error:
-        log.warning("aggregator: a scan event is passed over",
-                    segment=stored.segment, event=stored.event, error=str(error))
-        return None
-    started = stored.event == "scan_started"
+def scan_events(found: Sequence[StoredScanEvent]) -> list[ScanEvent]:
+    """The scans' begins and ends that can be understood; the others are passed over, with one line in the log."""
+    events = []
+    passed_over = []
+    for stored in found:
+        try:
+            events.append(scan_event(stored))
+        except (ValueError, msgspec.MsgspecError, RecursionError) as error:
+            passed_over.append(str(error))
+    if passed_over:
+        log.warning("aggregator: scan events are passed over", events=len(passed_over),
+                    through_segment=found[-1].segment, first_error=passed_over[0])
+    return events
+
+
+def scan_event(stored: StoredScanEvent) -> ScanEvent:
+    """A scan's begin or end. Raises ValueError or MsgspecError when it does not say which scan, or says it wrongly."""
+    if stored.event == "scan_started":
+        begin = msgspec.json.decode(stored.properties, type=_Begin)
+        return ScanEvent(begin.scan_id, stored.at, "started", path=begin.path)
+    end = msgspec.json.decode(stored.properties, type=_End)
     return ScanEvent(
-        scan_id=told.scan_id, at=stored.at, kind="started" if started else "ended",
-        status="running" if started else told.status, path=told.path, files=told.files,
-        total_size=told.total_size, duplicate_bytes=told.duplicate_bytes,
+        end.scan_id, stored.at, "ended", end.status, path=end.path, files=end.files, total_size=end.total_size,
+        duplicate_bytes=end.duplicate_bytes,
     )

@@ -10,13 +10,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import structlog
-
 from crossfade.core.clock import HOUR
-from crossfade.journal import SUFFIX, archive_files, segment_files, sync_folder
+from crossfade.datafolder import DataFolderError, sync_folder
+from crossfade.journal import SUFFIX, archive_files, segment_files
 
-log = structlog.get_logger(__name__)
-
+HALF = ".part"
 PACK_BYTES = 64 << 20
 """Plain bytes in a pack, at the most, unless one segment is larger."""
 PACK_SEGMENTS = 1_000
@@ -26,15 +24,19 @@ class Archive:
     """The journal's loaded segments, in the journal's own folder."""
 
     def __init__(self, folder: Path, *, keep_hours: float = 48) -> None:
-        """Clears away what a crash may have left: half a pack, and plain segments that a pack holds already."""
+        """Clears away what a crash may have left: half a pack, and plain segments that a pack holds already.
+
+        Raises DataFolderError when it cannot.
+        """
         self.folder = folder
         self._keep = int(keep_hours * HOUR)
-        for half in folder.glob("*.part"):
-            half.unlink()
-        packed = [(first, last) for first, last, _ in archive_files(folder)]
-        for number, path in segment_files(folder):
-            if any(first <= number <= last for first, last in packed):
-                path.unlink()
+        try:
+            self._clear()
+        except OSError as error:
+            raise DataFolderError(
+                f"the journal {folder} cannot be tidied ({error.strerror}): make it writable, or name another data "
+                "folder with --data"
+            ) from None
 
     def pack(self, loaded_through: int) -> int:
         """Compresses the segments that the store has; gives how many."""
@@ -52,22 +54,39 @@ class Archive:
                 gone += 1
         return gone
 
+    def _clear(self) -> None:
+        for half in self.folder.glob(f"*{HALF}"):
+            half.unlink()
+        packed = [(first, last) for first, last, _ in archive_files(self.folder)]
+        for number, path in segment_files(self.folder):
+            if any(first <= number <= last for first, last in packed):
+                path.unlink()
+
     def _pack(self, group: list[tuple[int, Path]]) -> None:
         first, last = group[0][0], group[-1][0]
         target = self.folder / f"{first:012d}-{last:012d}{SUFFIX}.gz"
-        half = target.with_suffix(".part")
-        with half.open("wb") as file:
-            for _, path in group:
-                with path.open("rb") as plain, gzip.GzipFile("", "wb", 1, file, mtime=0) as member:
-                    shutil.copyfileobj(plain, member, 1 << 20)
-            file.flush()
-            os.fsync(file.fileno())
-        newest = max(path.stat().st_mtime_ns for _, path in group)
-        os.utime(half, ns=(newest, newest))
-        half.rename(target)
+        half = target.with_suffix(HALF)
+        try:
+            _compress([path for _, path in group], half)
+            half.rename(target)
+        except BaseException:
+            half.unlink(missing_ok=True)
+            raise
         sync_folder(self.folder)
         for _, path in group:
             path.unlink()
+
+
+def _compress(paths: list[Path], target: Path) -> None:
+    """Writes the files to a new one, each as a gzip member, with the age of the newest."""
+    with target.open("wb") as file:
+        for path in paths:
+            with path.open("rb") as plain, gzip.GzipFile("", "wb", 1, file, mtime=0) as member:
+                shutil.copyfileobj(plain, member, 1 << 20)
+        file.flush()
+        os.fsync(file.fileno())
+    newest = max(path.stat().st_mtime_ns for path in paths)
+    os.utime(target, ns=(newest, newest))
 
 
 def _groups(segments: list[tuple[int, Path]]) -> Iterator[list[tuple[int, Path]]]:

@@ -4,29 +4,24 @@ import zlib
 from concurrent.futures import Future
 from datetime import datetime
 
+import msgspec
 from msgspec import Raw, Struct
 
 from crossfade.core import line
 from crossfade.core.clock import Clock, micros
-from crossfade.core.event import (
-    Event,
-    Limits,
-    Malformed,
-    Rejection,
-    Why,
-    decode_batch,
-    judge_time,
-    open_envelope,
-    open_single,
-    parse,
-)
+from crossfade.core.envelope import Malformed, decode_batch, open_envelope, open_single
+from crossfade.core.event import Event, Limits, Rejection, judge_time, parse
 from crossfade.journal import Journal
 
 BATCH_CALLS = frozenset({"batch", "import"})
 SINGLE_CALLS = frozenset({"track", "identify", "page", "screen", "group", "alias"})
+MAX_EVENTS = 100_000
+"""Events that a request may have."""
+MAX_VALUES = 4_000_000
+"""JSON values, roughly, that a body may have to be looked at closely: a small one may unpack to a gigabyte of them."""
 
 
-class TooLarge(ValueError):
+class TooLarge(ValueError):  # noqa: N818  it says what is wrong
     """A body is larger than it may be, compressed or not: send it in smaller batches."""
 
 
@@ -51,13 +46,13 @@ class Ingest:
     def take(self, call: str, body: bytes, source: int) -> Taken:
         """Judges a body and hands the good events to the journal.
 
-        Raises Malformed when the body is no such call at all, JournalFull when it must be sent again later.
+        Raises Malformed when the body is no such call at all, TooLarge when it holds too many events, JournalFull or
+        JournalFailed when it must be sent again later.
         """
         received = self._clock.now()
         if call in BATCH_CALLS and (fast := self._flawless(call, body, source, received)) is not None:
             return self._write(*fast, (), received)
-        events, rejected, head = self._judge(call, body, source, received)
-        return self._write(line.encode(events, head, self._limits), len(events), rejected, received)
+        return self._write(*self._judge(call, body, source, received), received)
 
     def unpack(self, body: bytes) -> bytes:
         """Undoes gzip. Raises TooLarge for a bomb, Malformed for anything else that is wrong with it."""
@@ -80,6 +75,8 @@ class Ingest:
         if decoded is None:
             return None
         events, sent_at = decoded
+        if len(events) > MAX_EVENTS:
+            raise _too_many()
         if sent_at is not None and sent_at.tzinfo is None:
             return None
         head = _head(call, source, received, sent_at)
@@ -88,36 +85,30 @@ class Ingest:
         except line.Unfit:
             return None
 
-    def _judge(self, call: str, body: bytes, source: int,
-               received: int) -> tuple[list[Event], tuple[Rejection, ...], line.Head]:
-        """The careful way: each event alone."""
+    def _judge(self, call: str, body: bytes, source: int, received: int) -> tuple[bytes, int, tuple[Rejection, ...]]:
+        """The careful way, each event alone: the good ones' lines, how many they are, and the others."""
+        if body.count(b",") > MAX_VALUES:
+            raise _too_many()
         items, sent_at = open_single(body) if call in SINGLE_CALLS else open_envelope(body)
+        if len(items) > MAX_EVENTS:
+            raise _too_many()
         head = _head(call, source, received, sent_at)
-        default_type = call if call in SINGLE_CALLS else "track"
         events: list[Event] = []
         rejected: list[Rejection] = []
         for index, item in enumerate(items):
-            verdict = self._verdict(item, default_type, head, needs_timestamp=call == "import")
+            verdict = self._verdict(item, call, head)
             if isinstance(verdict, Event):
                 events.append(verdict)
             else:
-                rejected.append(Rejection(verdict.reason, verdict.detail, verdict.message_id, index))
-        return events, tuple(rejected), head
+                rejected.append(msgspec.structs.replace(verdict, index=index))
+        return line.encode(events, head, self._limits), len(events), tuple(rejected)
 
-    def _verdict(self, item: Raw | Rejection, default_type: str, head: line.Head, *,
-                 needs_timestamp: bool) -> Event | Rejection:
-        if isinstance(item, Rejection):
-            return item
-        event = parse(item, default_type, self._limits, needs_timestamp=needs_timestamp)
+    def _verdict(self, item: Raw, call: str, head: line.Head) -> Event | Rejection:
+        default_type = call if call in SINGLE_CALLS else "track"
+        event = parse(item, default_type, self._limits, needs_timestamp=call == "import")
         if isinstance(event, Rejection):
             return event
-        if late := judge_time(event, head.received, head.offset, self._limits):
-            return late
-        try:
-            line.encode((event,), head, self._limits)
-        except line.Unfit as error:
-            return Rejection(Why.MALFORMED, f"it cannot be kept: {error}", event.message_id)
-        return event
+        return judge_time(event, head.received, head.offset, self._limits) or event
 
     def _write(self, block: bytes, count: int, rejected: tuple[Rejection, ...], received: int) -> Taken:
         future = self._journal.append(block, count, received) if count else None
@@ -128,3 +119,7 @@ def _head(call: str, source: int, received: int, sent_at: datetime | None) -> li
     """An import tells of the past: its sender's clock says nothing about its events' times."""
     offset = 0 if call == "import" or sent_at is None else received - micros(sent_at)
     return line.Head(source, received, offset)
+
+
+def _too_many() -> TooLarge:
+    return TooLarge(f"the body holds more than {MAX_EVENTS:,} events, or too many values: send fewer at a time")

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import structlog
 
+from crossfade.datafolder import DataFolderError, sync_folder
+
 log = structlog.get_logger(__name__)
 
 SUFFIX = ".tsv"
@@ -21,11 +23,11 @@ SEGMENT_EVENTS = 60_000
 """Events after which a segment is sealed: half a row group of the store, which makes no undersized ones."""
 
 
-class JournalFull(Exception):
+class JournalFull(Exception):  # noqa: N818  it says what is wrong
     """More is waiting than may: try again in a moment."""
 
 
-class JournalFailed(Exception):
+class JournalFailed(Exception):  # noqa: N818  it says what is wrong
     """The disk did not take the events, so they are not acknowledged. Make room or mend the disk, and send again."""
 
 
@@ -41,11 +43,18 @@ class Segment:
     """When its first event was received; None when nobody remembers (it was found at the start)."""
 
 
+def _promise() -> "Future[None]":
+    """A future that nobody can cancel: what was appended will be written, whoever waits."""
+    future: Future[None] = Future()
+    future.set_running_or_notify_cancel()
+    return future
+
+
 @dataclass(slots=True)
 class _Group:
     """Appends that are synced together."""
 
-    future: "Future[None]" = field(default_factory=Future)
+    future: "Future[None]" = field(default_factory=_promise)
     blocks: list[bytes] = field(default_factory=list)
     events: int = 0
     bytes: int = 0
@@ -69,17 +78,28 @@ class Journal:
 
     def __init__(self, folder: Path, *, loaded_through: int = 0, max_unsynced: int = 64 << 20,
                  max_pending: int = 256 << 20) -> None:
-        """Opens the folder, cuts a torn last line, and queues what the store has not loaded yet."""
+        """Opens the folder, cuts a torn last line, and queues what the store has not loaded yet.
+
+        ``max_unsynced``: bytes that may wait for the disk; ``max_pending``: bytes that may wait for the loader.
+        Raises DataFolderError when the folder cannot be read and written.
+        """
         self.folder = folder
         self._max_unsynced = max_unsynced
         self._max_pending = max_pending
-        folder.mkdir(parents=True, exist_ok=True)
-        self._sealed = deque(_recover(folder, loaded_through))
-        last = max((number for number, _ in segment_files(folder)), default=0)
-        self._next = max(last, loaded_through, _last_archived(folder)) + 1
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._sealed = deque(_recover(folder, loaded_through))
+            self._next = max(_last_number(folder), loaded_through) + 1
+        except OSError as error:
+            raise DataFolderError(
+                f"the journal {folder} cannot be read and written ({error.strerror}): mend that, or name another data "
+                "folder with --data"
+            ) from None
+        self._sealed_events = sum(segment.events for segment in self._sealed)
+        self._sealed_bytes = sum(segment.bytes for segment in self._sealed)
         self._open: _Open | None = None
         self._group = _Group()
-        self._syncing = 0
+        self._writing: _Group | None = None
         self._closed = False
         self._wake = threading.Condition()
         self._files = threading.Lock()
@@ -94,9 +114,11 @@ class Journal:
         with self._wake:
             if self._closed:
                 raise JournalFailed("the journal is closed")
-            if self._group.bytes + self._syncing > self._max_unsynced or self.pending_bytes > self._max_pending:
-                raise JournalFull("the journal is behind")
-            group = self._group
+            group, writing = self._group, self._writing
+            if group.bytes + (writing.bytes if writing else 0) > self._max_unsynced:
+                raise JournalFull("the disk is behind")
+            if self.pending_bytes > self._max_pending:
+                raise JournalFull("the event store is behind")
             if not group.blocks:
                 group.received = received
                 self._wake.notify()
@@ -106,38 +128,42 @@ class Journal:
             return group.future
 
     def seal(self) -> Segment | None:
-        """Closes the open segment, if it holds anything; gives the oldest one that waits for the loader."""
+        """The oldest segment that waits for the loader: when none does, the open one is closed and given."""
         with self._files:
-            self._seal()
+            if not self._sealed:
+                self._seal()
             return self._sealed[0] if self._sealed else None
 
     def loaded(self, segment: Segment) -> None:
         """The store has it: it waits no longer."""
         with self._files:
             self._sealed.remove(segment)
+            self._sealed_events -= segment.events
+            self._sealed_bytes -= segment.bytes
 
     @property
     def pending_events(self) -> int:
         """Acknowledged events that the loader has not taken yet."""
         current = self._open
-        return sum(segment.events for segment in tuple(self._sealed)) + (current.events if current else 0)
+        return self._sealed_events + (current.events if current else 0)
 
     @property
     def pending_bytes(self) -> int:
         current = self._open
-        return sum(segment.bytes for segment in tuple(self._sealed)) + (current.bytes if current else 0)
+        return self._sealed_bytes + (current.bytes if current else 0)
 
     def oldest_pending(self) -> int | None:
         """When the oldest event that is not in the store was received; None when all are in, 0 when unknown."""
-        with self._wake, self._files:
+        with self._files, self._wake:  # in this order: who waits for the disk must not keep others from appending
             if self._sealed:
                 return self._sealed[0].received or 0
             if self._open is not None:
                 return self._open.received
-            return self._group.received if self._group.blocks else None
+            group = self._writing or self._group
+            return group.received if group.blocks else None
 
     def close(self) -> None:
-        """Syncs what was appended and stops."""
+        """Syncs what was appended and stops. Appends that come later fail."""
         with self._wake:
             self._closed = True
             self._wake.notify()
@@ -153,24 +179,27 @@ class Journal:
                         return
                     self._wake.wait()
                 group, self._group = self._group, _Group()
-                self._syncing = group.bytes
+                self._writing = group
             try:
                 with self._files:
-                    self._write(group)
-            except OSError as error:
-                log.error("journal: cannot write", error=str(error))
-                group.future.set_exception(JournalFailed(f"the journal cannot be written: {error.strerror}"))
+                    try:
+                        self._write(group)
+                    finally:
+                        self._writing = None
+            except Exception as error:
+                log.exception("journal: cannot write")
+                group.future.set_exception(JournalFailed(f"the journal cannot be written: {_reason(error)}"))
             else:
                 group.future.set_result(None)
-            finally:
-                self._syncing = 0
 
     def _write(self, group: _Group) -> None:
         segment = self._open or self._start(group.received)
         try:
+            if not segment.events:
+                sync_folder(self.folder)
             _write_all(segment.descriptor, b"".join(group.blocks))
             os.fdatasync(segment.descriptor)
-        except OSError:
+        except BaseException:
             self._abandon(segment)
             raise
         segment.events += group.events
@@ -179,11 +208,10 @@ class Journal:
             self._seal()
 
     def _start(self, received: int) -> _Open:
-        path = segment_path(self.folder, self._next)
+        number, path = self._next, segment_path(self.folder, self._next)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._next += 1
-        sync_folder(self.folder)
-        self._open = _Open(self._next - 1, path, descriptor, received)
+        self._open = _Open(number, path, descriptor, received)
         return self._open
 
     def _abandon(self, segment: _Open) -> None:
@@ -191,21 +219,27 @@ class Journal:
         try:
             os.ftruncate(segment.descriptor, segment.bytes)
             os.fdatasync(segment.descriptor)
-        except OSError as error:
-            log.error("journal: cannot cut a failed write", error=str(error))
+        except OSError:
+            log.exception("journal: cannot cut a failed write", file=segment.path.name)
         self._seal()
 
     def _seal(self) -> None:
+        """Ends the open segment. All of it that counts is synced: what fails now loses nothing."""
         segment, self._open = self._open, None
         if segment is None:
             return
-        os.close(segment.descriptor)
         if segment.events:
             self._sealed.append(
                 Segment(segment.number, segment.path, segment.events, segment.bytes, segment.received)
             )
-        else:
-            segment.path.unlink()
+            self._sealed_events += segment.events
+            self._sealed_bytes += segment.bytes
+        try:
+            os.close(segment.descriptor)
+            if not segment.events:
+                segment.path.unlink()
+        except OSError:
+            log.exception("journal: cannot close a segment", file=segment.path.name)
 
 
 def segment_path(folder: Path, number: int) -> Path:
@@ -214,16 +248,7 @@ def segment_path(folder: Path, number: int) -> Path:
 
 def segment_files(folder: Path) -> list[tuple[int, Path]]:
     """Every plain segment with its number, in order."""
-    return sorted((int(path.stem), path) for path in folder.glob(f"*{SUFFIX}") if path.stem.isdigit())
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes a file's name as durable as its content."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    return sorted((int(path.stem), path) for path in folder.glob(f"*{SUFFIX}") if path.stem.isdecimal())
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
@@ -232,18 +257,21 @@ def _write_all(descriptor: int, data: bytes) -> None:
         rest = rest[os.write(descriptor, rest):]
 
 
-def _last_archived(folder: Path) -> int:
-    return max((last for _, last, _ in archive_files(folder)), default=0)
-
-
 def archive_files(folder: Path) -> list[tuple[int, int, Path]]:
     """Every archive with the first and the last segment in it, in order."""
     found = []
     for path in folder.glob(f"*{SUFFIX}.gz"):
         first, _, last = path.name.removesuffix(f"{SUFFIX}.gz").partition("-")
-        if first.isdigit() and last.isdigit():
+        if first.isdecimal() and last.isdecimal():
             found.append((int(first), int(last), path))
     return sorted(found)
+
+
+def _last_number(folder: Path) -> int:
+    """The highest that a segment was ever given, packed or not; 0 without any."""
+    plain = (number for number, _ in segment_files(folder))
+    packed = (last for _, last, _ in archive_files(folder))
+    return max((*plain, *packed), default=0)
 
 
 def _recover(folder: Path, loaded_through: int) -> list[Segment]:
@@ -263,14 +291,19 @@ def _recover(folder: Path, loaded_through: int) -> list[Segment]:
 def _cut_torn_tail(path: Path) -> tuple[int, int]:
     """Bytes and events of the file, after what follows its last newline is gone: it was never acknowledged."""
     size = whole = events = 0
-    with path.open("rb") as file:
+    with path.open("r+b") as file:
         while block := file.read(1 << 20):
             end = block.rfind(b"\n")
             if end >= 0:
                 whole = size + end + 1
             events += block.count(b"\n")
             size += len(block)
-    if whole < size:
-        log.warning("journal: cut a torn line", file=path.name, bytes=size - whole)
-        os.truncate(path, whole)
+        if whole < size:
+            log.warning("journal: cut a torn line", file=path.name, bytes=size - whole)
+            file.truncate(whole)
+        os.fsync(file.fileno())  # a crash may have come before the last sync, and what is loaded must stay
     return whole, events
+
+
+def _reason(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else repr(error)

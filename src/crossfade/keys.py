@@ -37,7 +37,7 @@ class Verifier:
 def obtain(folder: Path, environment: Mapping[str, str]) -> Keys:
     """The folder's keys: from the environment, else from its file, else made now; kept with mode 0600.
 
-    Raises DataFolderError when the file cannot be read or written, or a key is too short to be one.
+    Raises DataFolderError when the file cannot be read or written, or a key could not serve as one.
     """
     kept = find(folder)
     keys = Keys(
@@ -47,6 +47,8 @@ def obtain(folder: Path, environment: Mapping[str, str]) -> Keys:
     for name, secret in (("CROSSFADE_ADMIN_TOKEN", keys.admin_token), ("CROSSFADE_WRITE_KEY", keys.write_key)):
         if len(secret) < LEAST_LENGTH:
             raise DataFolderError(f"{name} is too short to be safe: give it at least {LEAST_LENGTH} characters")
+        if not _sendable(secret):
+            raise DataFolderError(f"{name} cannot be sent as it is: use only visible ASCII characters without a colon")
     if keys != kept:
         write_private(folder / FILE, msgspec.json.encode(keys))
     return keys
@@ -59,8 +61,15 @@ def find(folder: Path) -> Keys | None:
         return msgspec.json.decode(file.read_bytes(), type=Keys)
     except FileNotFoundError:
         return None
-    except (OSError, msgspec.MsgspecError):
-        raise DataFolderError(f"{file} cannot be read: mend or delete it, and new keys are made") from None
+    except OSError as error:
+        raise DataFolderError(f"{file} cannot be read ({error.strerror}): make it readable") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise DataFolderError(f"{file} holds no keys: mend or delete it, and new keys are made") from None
+
+
+def _sendable(secret: str) -> bool:
+    """Whether both Basic and Bearer authentication can carry it: a colon would end a Basic user name."""
+    return secret.isascii() and secret.isprintable() and not {" ", ":"} & set(secret)
 
 
 def _make(prefix: str) -> str:
@@ -68,4 +77,4 @@ def _make(prefix: str) -> str:
 
 
 def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).digest()

@@ -1,7 +1,8 @@
 """Moves sealed segments from the journal to the event store, each exactly once, and tells those who follow.
 
 One thread. It seals the journal's open segment a few times a second, so that an acknowledged event is visible within
-a second, and uses quiet moments for upkeep: checkpoints, compression of loaded segments, retention.
+a second, and uses quiet moments for upkeep: checkpoints, compression of loaded segments, retention. Where no moment
+is quiet, upkeep comes now and then all the same.
 """
 
 import threading
@@ -11,9 +12,9 @@ from collections.abc import Callable
 import structlog
 
 from crossfade.archive import Archive
-from crossfade.core.clock import DAY, Clock
+from crossfade.core.clock import DAY, SECOND, Clock
 from crossfade.journal import Journal, Segment
-from crossfade.store.port import EventStore, Loaded, StoreBusy
+from crossfade.store.port import EventStore, SegmentUnreadable
 
 log = structlog.get_logger(__name__)
 
@@ -25,8 +26,13 @@ UPKEEP_EVERY = 30.0
 """Seconds after which upkeep is done even when it never gets quiet."""
 HEARTBEAT = 5.0
 """Seconds after which followers are called even when nothing came."""
+BURST = 1.0
+"""Seconds after which followers and upkeep have their turn, however much waits."""
 RETRY = 1.0
 """Seconds before a segment that the store could not take is tried again."""
+PATIENCE = 30
+"""Tries after which a segment whose file cannot be read is set aside."""
+ASIDE = ".aside"
 
 Follower = Callable[[], None]
 """Called in the loader's thread after events came in, or nothing happened for a while."""
@@ -48,6 +54,7 @@ class Loader:
         self._kept_at = time.monotonic()
         self._told_at = float("-inf")
         self._forgot_at = 0
+        self._tries = 0
         self.trouble: str | None = None
         """Why the last segment could not be loaded, while that lasts."""
         self._thread = threading.Thread(target=self._run, name="loader", daemon=True)
@@ -66,45 +73,95 @@ class Loader:
             self._thread.join()
 
     def as_of(self, now: int) -> int | None:
-        """Up to when every acknowledged event is in the store: now, unless some wait. None when it is unknown."""
+        """Up to when every acknowledged event is in the store: now, unless some wait. None when it is unknown.
+
+        It may wait for the disk: not for the event loop.
+        """
         oldest = self._journal.oldest_pending()
-        return now if oldest is None else oldest or None
+        if oldest is None:
+            return now
+        return min(oldest, now) or None
 
     def load_pending(self) -> int:
-        """Loads what there is; gives the number of segments. Raises StoreBusy when the store cannot take one."""
+        """Loads all that waits; gives the number of segments. Raises StoreBusy when the store cannot take one."""
         count = 0
-        while (segment := self._journal.seal()) is not None and not self._stop.is_set():
-            self._load(segment)
+        while self._load_next():
             count += 1
         return count
 
-    def _load(self, segment: Segment) -> Loaded:
-        loaded = self._store.load(segment.number, segment.path)
+    def _load_next(self) -> bool:
+        """Loads the oldest segment that waits, or sets it aside; whether there was one."""
+        segment = self._journal.seal()
+        if segment is None or self._stop.is_set():
+            return False
+        try:
+            quarantined = self._store.load(segment.number, segment.path).quarantined
+        except SegmentUnreadable as error:
+            self._tries += 1
+            if self._tries < PATIENCE:
+                raise
+            self._set_aside(segment, str(error))
+        else:
+            if quarantined:
+                log.error("loader: lines were quarantined", segment=segment.number, lines=quarantined)
         self._journal.loaded(segment)
-        if loaded.quarantined:
-            log.error("loader: lines were quarantined",
-                      segment=segment.number, lines=loaded.quarantined)
-        return loaded
+        self._tries = 0
+        return True
+
+    def _set_aside(self, segment: Segment, reason: str) -> None:
+        """One file that cannot be read must not keep all later events waiting for ever.
+
+        The file stays beside the journal. Mended, and named as the journal's last segment, it is loaded at a start.
+        """
+        log.critical("loader: a segment cannot be read and is set aside, its events are missing",
+                     segment=segment.number, events=segment.events, error=reason)
+        self._store.set_aside(segment.number, segment.events, reason)
+        try:
+            segment.path.rename(segment.path.with_suffix(ASIDE))
+        except OSError as error:
+            log.warning("loader: the file that was set aside keeps its name", error=str(error))
 
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                worked = self.load_pending() > 0
-                self.trouble = None
-            except StoreBusy as error:
-                if self.trouble is None:
-                    log.error("loader: the store takes no segment now", error=str(error))
-                self.trouble = str(error)
+                worked = self._load_burst()
+            except Exception as error:  # noqa: BLE001 - nothing may end this thread: all events go through it
+                self._complain(error)
                 self._stop.wait(RETRY)
-                continue
-            now = time.monotonic()
-            if worked:
-                self._busy_since = now
-            if worked or now - self._told_at >= HEARTBEAT:
-                self._told_at = now
-                self._tell()
-            self._keep()
-            self._stop.wait(PERIOD)
+                worked = False
+            else:
+                self.trouble = None
+            self._follow_up(worked=worked)
+            if not (worked and self._behind()):
+                self._stop.wait(PERIOD)
+
+    def _load_burst(self) -> bool:
+        """Loads until nothing old waits, for a second at the most; whether anything was loaded."""
+        end = time.monotonic() + BURST
+        worked = self._load_next()
+        while worked and self._behind() and time.monotonic() < end and self._load_next():
+            pass
+        return worked
+
+    def _behind(self) -> bool:
+        """Whether events wait for longer than a pause: else it is better to gather some more."""
+        oldest = self._journal.oldest_pending()
+        return oldest is not None and self._clock.now() - oldest >= PERIOD * SECOND
+
+    def _complain(self, error: Exception) -> None:
+        if self.trouble is None:
+            log.error("loader: a segment cannot be loaded now", exc_info=error)
+        self.trouble = str(error) or type(error).__name__
+
+    def _follow_up(self, *, worked: bool) -> None:
+        """Calls the followers after events, and now and then without; and sees to upkeep."""
+        now = time.monotonic()
+        if worked:
+            self._busy_since = now
+        if worked or now - self._told_at >= HEARTBEAT:
+            self._told_at = now
+            self._tell()
+        self._keep()
 
     def _tell(self) -> None:
         for follower in self._followers:
@@ -120,19 +177,25 @@ class Loader:
         if now - self._kept_at < (QUIET if quiet else UPKEEP_EVERY):
             return
         self._kept_at = now
-        try:
-            self._archive.pack(self._store.last_segment())
-            self._archive.forget(self._clock.now())
-            self._forget_raw()
-            if quiet:
-                self._store.rest()
-        except Exception:
-            log.exception("loader: upkeep failed")
+        for step in (self._store.rest, self._pack, self._forget_packs, self._forget_raw):
+            try:
+                step()
+            except Exception:
+                log.exception("loader: upkeep failed")
+
+    def _pack(self) -> None:
+        self._archive.pack(self._store.last_segment())
+
+    def _forget_packs(self) -> None:
+        self._archive.forget(self._clock.now())
 
     def _forget_raw(self) -> None:
-        """Once a day, drops raw events that are older than they are to be kept."""
+        """Once a day, drops raw events that are older than they are to be kept.
+
+        They are kept for a day longer than ingest takes events for, so that no retry finds its first try gone.
+        """
         now = self._clock.now()
         if self._raw_keep is not None and now - self._forgot_at >= DAY:
+            gone = self._store.forget(now - (self._raw_keep + 1) * DAY)
             self._forgot_at = now
-            gone = self._store.forget(now - self._raw_keep * DAY)
-            log.info("loader: forgot raw events", events=gone, older_than_days=self._raw_keep)
+            log.info("loader: forgot raw events", events=gone, older_than_days=self._raw_keep + 1)

@@ -6,11 +6,14 @@ a source serves all viewers for a moment, and never more than one runs at a time
 """
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
+import msgspec
 import structlog
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from crossfade.core.clock import SECOND, Clock
 from crossfade.core.flag import Flags, evaluate
@@ -19,6 +22,8 @@ from crossfade.core.reading import Origin, Provenance, Reading, Reason
 from crossfade.sources.component import Component, Sample, Source
 
 log = structlog.get_logger(__name__)
+
+_PLAIN = frozenset({int, str, bool, type(None)})
 
 
 class Outcome(Struct, frozen=True):
@@ -115,40 +120,86 @@ class Reader:
         if slot.last is not None and 0 <= self._clock.now() - slot.last.at < self._max_age:
             return slot.last
         if slot.running is None:
-            slot.running = asyncio.create_task(self._call(component, origin, slot))
+            slot.running = asyncio.create_task(self._call(component, slot))
+            # Apart from the call: who reads must not suffer when the log cannot be written.
+            slot.running.add_done_callback(lambda call: self._report(component, origin, call))
         return await asyncio.shield(slot.running)
 
-    async def _call(self, component: Component, origin: Origin, slot: _Slot) -> Outcome:
+    async def _call(self, component: Component, slot: _Slot) -> Outcome:
         now = self._clock.now()
         try:
             async with asyncio.timeout(component.timeout):
-                sample = _checked(await slot.source.fetch(now), now)
-            outcome = Outcome(now, sample, None)
-            slot.good = outcome
-        except TimeoutError:
-            outcome = Outcome(now, None, f"no answer within {component.timeout:g} s")
-        except Exception as error:  # noqa: BLE001 - whatever a source raises is one labelled reading
-            outcome = Outcome(now, None, f"{error}" or type(error).__name__)
+                sample = await slot.source.fetch(now)
+            outcome = slot.good = Outcome(now, _checked(sample, self._clock.now()), None)
+        except (Exception, asyncio.CancelledError) as error:
+            if being_cancelled():
+                raise
+            outcome = Outcome(now, None, _told(error, component.timeout))
         finally:
             slot.running = None
         slot.last = outcome
-        self._report(component, origin, outcome)
         return outcome
 
-    def _report(self, component: Component, origin: Origin, outcome: Outcome) -> None:
+    def _report(self, component: Component, origin: Origin, call: asyncio.Task[Outcome]) -> None:
+        if call.cancelled():
+            return
+        outcome = call.result()
         if outcome.error is not None:
             log.warning("source failed", component=component.name, source=origin, error=outcome.error)
         elif self._flags().log_data_sources:
             log.info("source answered", component=component.name, source=origin)
 
 
+def being_cancelled() -> bool:
+    """Whether the running task is to end: a source may as well raise CancelledError by itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _told(error: BaseException, timeout: float) -> str:
+    """What the dashboard says of a source's failure."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {timeout:g} s"
+    return str(error) or type(error).__name__
+
+
 def _checked(sample: object, now: int) -> Sample:
     """Raises TypeError or ValueError for what no source should give."""
-    if not isinstance(sample, Sample) or not isinstance(sample.payload, Struct | tuple):
+    if not isinstance(sample, Sample):
         raise TypeError(f"the source gave {type(sample).__name__}, not a sample")
+    if not _is_payload(sample.payload):
+        raise TypeError(f"the source gave {type(sample.payload).__name__}, not a payload")
+    if type(sample.as_of) is not int or sample.as_of < 0:
+        raise TypeError("the source does not say of what time its data is")
     if sample.as_of > now + SECOND:
         raise ValueError("the data's time lies in the future")
+    msgspec.json.encode(sample.payload)  # raises for what no viewer could be sent
+    if not _finite(sample.payload):
+        raise ValueError("the source gave a number that is not finite")
     return sample
+
+
+def _is_payload(payload: object) -> bool:
+    if isinstance(payload, tuple):
+        return all(isinstance(part, Struct) for part in payload)
+    return isinstance(payload, Struct)
+
+
+def _finite(value: object) -> bool:
+    """Whether no number in it is NaN or infinite: JSON would show those as unknown, which they are not."""
+    parts: Iterable[object]
+    match value:
+        case float():
+            return math.isfinite(value)
+        case Struct():
+            parts = astuple(value)
+        case tuple() | list():
+            parts = value
+        case dict():
+            parts = value.values()
+        case _:
+            return True
+    return all(_finite(part) for part in parts if type(part) not in _PLAIN)
 
 
 def _synthetic(name: str, mock: Outcome, reason: Reason, error: str | None) -> Reading:

@@ -1,5 +1,6 @@
 """What can be set: by ``CROSSFADE_…`` in the environment, or in a TOML file; the environment wins."""
 
+import errno
 import os
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -19,8 +20,8 @@ def default_data() -> Path:
 class Settings(BaseSettings):
     """Everything the server reads at its start. Names are those of the environment, in lower case."""
 
-    model_config = SettingsConfigDict(env_prefix="CROSSFADE_", extra="forbid", frozen=True,
-                                      hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_prefix="CROSSFADE_", extra="forbid", frozen=True, env_ignore_empty=True,
+                                      allow_inf_nan=False, hide_input_in_errors=True)
 
     data: Path = Field(default_factory=default_data, description="Folder of the journal, the stores and the keys.")
     host: str = Field("127.0.0.1", description="Address to listen on. Off loopback, reading needs the token too.")
@@ -32,10 +33,10 @@ class Settings(BaseSettings):
     raw_keep_days: int | None = Field(None, ge=2, description="How long raw events are kept; rollups and daily "
                                       "stats stay. Unset keeps them for good. Older events are refused.")
     max_body_mb: float = Field(10, gt=0, description="Largest request body, before and after decompression × 4.")
-    max_event_kb: float = Field(256, gt=0, description="Largest single event.")
+    max_event_kb: float = Field(256, gt=0, le=16_000, description="Largest single event.")
     max_pending_mb: float = Field(256, gt=0, description="Journal not yet in the store, beyond which ingest "
                                   "answers 503.")
-    max_event_age_days: int = Field(7300, gt=0, description="Events older than this are refused.")
+    max_event_age_days: int = Field(7300, gt=0, le=18_000, description="Events older than this are refused.")
     max_clock_lead_s: float = Field(300, ge=0, description="How far in the future an event may lie.")
     request_window_s: float = Field(300, gt=0, description="The sliding window of the system metrics.")
     scan_timeout_h: float = Field(24, gt=0, description="A scan without its end counts as running for this long.")
@@ -77,10 +78,13 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource, dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments before the environment before the file named by ``CROSSFADE_CONFIG``."""
         file = os.environ.get("CROSSFADE_CONFIG")
-        toml = [TomlConfigSettingsSource(settings_cls, Path(file))] if file else []
-        return (init_settings, env_settings, *toml)
+        if not file:
+            return (init_settings, env_settings)
+        if not Path(file).is_file():  # the source would pass over it in silence
+            raise FileNotFoundError(errno.ENOENT, "there is no such file", file)
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(file)))

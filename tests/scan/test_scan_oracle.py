@@ -100,7 +100,7 @@ def test_cleaning_any_tree_loses_no_content(tree):
 
 def hard_tree(folder: Path) -> None:
     """Some 1,500 files: copies, near copies, hard links, links, sparse files, odd names, a fifo."""
-    dice = random.Random(5)  # noqa: S311 - the same tree each time
+    dice = random.Random(5)
     folders = [folder]
     for number in range(60):
         below = dice.choice(folders) / f"d{number} é"

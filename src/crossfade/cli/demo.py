@@ -19,6 +19,7 @@ from crossfade.core.clock import SystemClock
 from crossfade.core.flag import BUILT_IN, camel
 from crossfade.settings import Settings, default_data
 from crossfade.tracking.batcher import Batcher
+from crossfade.web.server import Server
 
 SWITCHES = tuple(name for name in BUILT_IN if name.startswith("use_real_"))
 _SECTIONS = {
@@ -129,7 +130,7 @@ def _server(chosen: Settings, *, free_port: bool) -> Iterator[str]:
     app: App = serve.open_app(chosen)
     url = serve.address(chosen, bound)
     ready = threading.Event()
-    server = serve.server(app, ready.set)
+    server = serve.Announcing(Server(app), ready.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, name="server")
     thread.start()
     try:

@@ -17,15 +17,10 @@ def show(*, url: str | None, data: Path | None, as_json: bool) -> None:
 
 def change(assignments: Sequence[str], *, reason: str | None, url: str | None, data: Path | None,
            as_json: bool) -> None:
-    changes: dict[str, Json] = {}
-    for assignment in assignments:
-        name, equals, value = assignment.partition("=")
-        try:
-            if not equals:
-                raise FlagError(f"{assignment!r} is not NAME=VALUE")
-            changes[camel(canonical(name))] = parse_bool(value)
-        except FlagError as error:
-            raise typer.BadParameter(str(error)) from None
+    try:
+        changes = dict(map(_assignment, assignments))
+    except FlagError as error:
+        raise typer.BadParameter(str(error)) from None
     query = {} if reason is None else {"reason": reason}
     _print(Client(url, data).patch("/api/flags", changes, **query), as_json)
 
@@ -41,6 +36,14 @@ def log(limit: int, *, url: str | None, data: Path | None, as_json: bool) -> Non
         if isinstance(entry, dict):
             table.add_row(*(str(entry[key] or "") for key in ("at", "who", "subject", "old", "new", "reason")))
     console.print(table)
+
+
+def _assignment(text: str) -> tuple[str, Json]:
+    """Raises FlagError when it is not the name of a flag, =, and a truth value."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise FlagError(f"{text!r} is not NAME=VALUE")
+    return camel(canonical(name)), parse_bool(value)
 
 
 def _print(flags: Json, as_json: bool) -> None:

@@ -121,15 +121,18 @@ def _source(file: str) -> Iterator[tuple[IO[bytes], IO[bytes] | None, int | None
     if file == "-":
         yield sys.stdin.buffer, None, None
         return
-    try:
-        raw = Path(file).open("rb")
-    except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror}") from None
-    with raw:
+    with _opened(Path(file)) as raw:
         total = Path(file).stat().st_size
         zipped = raw.peek(2)[:2] == b"\x1f\x8b"
         lines: IO[bytes] = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if zipped else raw
         yield lines, raw, total
+
+
+def _opened(path: Path) -> io.BufferedReader:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}") from None
 
 
 def _bar(console: Console) -> Progress:

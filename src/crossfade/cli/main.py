@@ -73,7 +73,7 @@ def scan(
     delete_duplicates: Annotated[bool, typer.Option("--delete-duplicates", help="Delete all but one of each set; "
                                                     "needs --yes.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Yes, delete.")] = False,
-    track: Annotated[bool, typer.Option(help="Send what is found to the server.")] = True,
+    track: Annotated[bool, typer.Option(help="Send what is found to the server.")] = True, *,
     url: Url = None, data: Data = None, as_json: AsJson = False,
 ) -> None:
     """Scans a storage tree, finds its duplicates, and tracks what it does as events."""

@@ -57,10 +57,14 @@ def listen(chosen: Settings) -> socket.socket:
 
 
 class Announcing(uvicorn.Server):
-    """Tells when it serves."""
+    """Tells when it serves, and ends open streams when it stops."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
+    def __init__(self, application: Server, ready: Callable[[], None]) -> None:
+        super().__init__(uvicorn.Config(
+            application, loop="uvloop", http="httptools", ws="none", lifespan="on", log_config=None, access_log=False,
+            server_header=False, timeout_graceful_shutdown=GRACE, timeout_keep_alive=75, backlog=2048,
+        ))
+        self._application = application
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -68,13 +72,9 @@ class Announcing(uvicorn.Server):
         if self.started:
             self._ready()
 
-
-def server(app: App, ready: Callable[[], None]) -> Announcing:
-    config = uvicorn.Config(
-        Server(app), loop="uvloop", http="httptools", ws="none", lifespan="on", log_config=None, access_log=False,
-        server_header=False, timeout_graceful_shutdown=GRACE, timeout_keep_alive=75, backlog=2048,
-    )
-    return Announcing(config, ready)
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._application.close()
+        await super().shutdown(sockets)
 
 
 def serve(chosen: Settings) -> None:
@@ -86,12 +86,12 @@ def serve(chosen: Settings) -> None:
 
     def ready() -> None:
         app.folder.announce(url)
-        print(f"Crossfade serves {url} (data in {chosen.data}; Ctrl-C stops)", flush=True)  # noqa: T201
+        print(f"Crossfade serves {url} (data in {chosen.data}; Ctrl-C stops)", flush=True)
 
     # uvicorn raises the signal again once it has stopped: by then there is nothing left to do.
     signal.signal(signal.SIGTERM, lambda *_: None)
     signal.signal(signal.SIGINT, lambda *_: None)
-    running = server(app, ready)
+    running = Announcing(Server(app), ready)
     running.run(sockets=[bound])
     if not running.started:
         raise CommandError("the server could not start; the log says why")

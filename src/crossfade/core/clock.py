@@ -7,6 +7,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+import msgspec
+
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
@@ -51,3 +53,18 @@ def iso(moment: int) -> str:
 def micros(moment: datetime) -> int:
     """A date and time with a zone as microseconds since the epoch."""
     return (moment - EPOCH) // _MICROSECOND
+
+
+def read_iso(text: str) -> datetime | None:
+    """What ISO 8601 text says, always with a zone: UTC where it names none. None when it is no such text.
+
+    RFC 3339 is read as msgspec reads it in a whole batch, so that no moment depends on the way by which it came.
+    """
+    try:
+        moment = msgspec.convert(text, datetime)
+    except msgspec.ValidationError:
+        try:
+            moment = datetime.fromisoformat(text)
+        except ValueError:
+            return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

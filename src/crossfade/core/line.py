@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from .clock import SECOND
-from .event import MAX_DEPTH, Event, Limits, depth
+from .clock import DAY, EPOCH, SECOND
+from .event import SHORT, Event, Limits, is_deep
 
 COLUMNS = (
     ("source", "USMALLINT"),
@@ -26,14 +26,12 @@ COLUMNS = (
 )
 """Name and SQL type. Times are microseconds since the epoch; an empty column is an absent value."""
 
-_CONTROLS = bytes(range(0x20)) + b"\x7f"
+_CONTROLS = bytes(range(0x20))
 _REST = bytes(byte for byte in range(256) if byte not in _CONTROLS)
 _SEPARATORS = b"\t" * (len(COLUMNS) - 1) + b"\n"
-_NESTED = 2 * MAX_DEPTH
-"""Bytes that text nested to the limit has at the least."""
 
 
-class Unfit(ValueError):
+class Unfit(ValueError):  # noqa: N818  it says what is wrong
     """Some event of a batch needs a closer look before it can be a line."""
 
 
@@ -49,35 +47,47 @@ class Head(Struct, frozen=True):
 
 def encode(events: Sequence[Event], head: Head, limits: Limits, *, needs_timestamp: bool = False) -> bytes:
     """The events as lines. Raises Unfit when any of them breaks a limit: judge them one by one then."""
+    try:
+        block = "".join(_lines(events, head, limits, needs_timestamp)).encode()
+    except UnicodeError:
+        raise Unfit("not Unicode") from None
+    if block.translate(None, _REST) != _SEPARATORS * len(events):
+        raise Unfit("control character")
+    return block
+
+
+def _lines(events: Sequence[Event], head: Head, limits: Limits, needs_timestamp: bool) -> list[str]:
+    """Every event of every batch comes through here: what a call would cost is written out."""
     first = f"{head.source}\t{head.received}\t{head.offset}\t"
     earliest = head.received - head.offset - limits.max_age
     latest = head.received - head.offset + limits.max_lead
+    harmless = min(SHORT, limits.max_bytes)
     lines: list[str] = []
     add = lines.append
     for event in events:
-        properties = bytes(event.properties)
-        if properties[0] != 0x7B:
-            raise Unfit("properties")
-        if len(properties) > _NESTED and (depth(properties) > MAX_DEPTH or len(properties) > limits.max_bytes):
-            raise Unfit("depth or size")
-        raw: int | str = ""
+        properties = str(event.properties, "utf-8")
+        if properties[0] != "{" or event.event.isspace():
+            raise Unfit("name or properties")
+        if len(event.properties) > harmless and _too_large(bytes(event.properties), limits):
+            raise Unfit("size or depth")
+        moment: int | str = ""
         if event.timestamp is not None:
-            raw = round(event.timestamp.timestamp() * SECOND)
-            if not earliest <= raw <= latest:
+            since = event.timestamp - EPOCH
+            moment = since.days * DAY + since.seconds * SECOND + since.microseconds
+            if not earliest <= moment <= latest:
                 raise Unfit("time")
         elif needs_timestamp:
             raise Unfit("no time")
         add(
-            f"{first}{raw}\t{event.message_id}\t{event.event}\t{event.user_id or ''}\t{event.anonymous_id or ''}\t"
-            f"{event.session_id or (event.session if event.context else '')}\t{properties.decode()}\n"
+            f"{first}{moment}\t{event.message_id}\t{event.event}\t{event.user_id or ''}\t"
+            f"{event.anonymous_id or ''}\t{event.session_id or (event.session if event.context else '')}\t"
+            f"{properties}\n"
         )
-    try:
-        block = "".join(lines).encode()
-    except UnicodeEncodeError:
-        raise Unfit("surrogate") from None
-    if block.translate(None, _REST) != _SEPARATORS * len(events):
-        raise Unfit("control character")
-    return block
+    return lines
+
+
+def _too_large(properties: bytes, limits: Limits) -> bool:
+    return len(properties) > limits.max_bytes or is_deep(properties)
 
 
 class Line(Struct, frozen=True):

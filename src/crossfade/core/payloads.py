@@ -10,10 +10,15 @@ class BusinessMetrics(Struct, frozen=True, rename="camel"):
     """What the users do. Counts are of the last 24 hours, active users of the last hour."""
 
     active_users: int
+    """Distinct users with an ``auth_success`` in the last hour; events without a user id aside."""
     files_processed: int
+    """``file_processed`` events."""
     duplicates_detected: int
+    """``duplicate_detected`` events."""
     cleanup_actions_executed: int
+    """``cleanup_executed`` events."""
     background_scans: int
+    """Scans that started and have not ended; after a day without an end a scan no longer counts."""
     auth_success_rate: float
     """Per cent of the sign-in attempts; 100 when there was none."""
 
@@ -43,6 +48,7 @@ class Service(Struct, frozen=True, rename="camel"):
     """One part that the rest stands on."""
 
     name: str
+    """``eventStore``, ``stateStore``, ``ingestQueue``, or a target's name in the settings."""
     status: str
     """``up``, ``degraded``, ``down`` or ``unknown`` (not probed yet)."""
     latency: float | None
@@ -59,15 +65,20 @@ class IngestQueue(Struct, frozen=True, rename="camel"):
     """What is acknowledged and on disk, but not yet in the event store."""
 
     events: int
+    """Waiting."""
     bytes: int
+    """Of the journal that they take."""
 
 
 class Disk(Struct, frozen=True, rename="camel"):
     """The file system that holds the data folder, in bytes."""
 
     total: int
+    """Its size."""
     free: int
+    """What the server may still use."""
     used_percent: float
+    """As ``df`` counts it."""
 
 
 class InfrastructureMetrics(Struct, frozen=True, rename="camel"):
@@ -82,11 +93,15 @@ class HistoryPoint(Struct, frozen=True, rename="camel"):
     """One day of storage. A day that nobody counted is a row of None: a gap, not a zero."""
 
     date: str
+    """In the time zone of the settings."""
     files: int | None
+    """``file_processed`` events of the day."""
     total_size: int | None
     """Bytes, by the latest completed scan of the day; None without one."""
     duplicates: int | None
+    """``duplicate_detected`` events of the day."""
     cleanup_actions: int | None
+    """``cleanup_executed`` events of the day."""
 
 
 HistoricalData = tuple[HistoryPoint, ...]

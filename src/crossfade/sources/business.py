@@ -44,8 +44,11 @@ class RealBusiness:
 
 
 def success_rate(attempts: int, successes: int) -> float:
-    """Successes per hundred attempts. 100 without an attempt, as the guide has it."""
-    return 100.0 * successes / attempts if attempts else 100.0
+    """Successes per hundred attempts. 100 without an attempt, as the guide has it.
+
+    Never more, though the attempt that a success belongs to may lie before the window.
+    """
+    return min(100.0, 100.0 * successes / attempts) if attempts else 100.0
 
 
 class MockBusiness:

@@ -5,15 +5,18 @@ from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 from crossfade.core.days import Days
-from crossfade.core.payloads import HistoryPoint
+from crossfade.core.payloads import HistoricalData, HistoryPoint
 from crossfade.state.repository import State
+from crossfade.state.stats import DailyStats
 from crossfade.store.port import EventStore
 
 from .component import Sample, SourceError
 from .synthetic import around, rng
 
 MAX_DAYS = 3660
-"""Days that the timeline spans; who asks for fewer gets the last ones."""
+"""Days that a timeline spans at the most."""
+LEAST_DAYS = 366
+"""Days that it spans at the least, gaps or not; further back it begins with the first day that was counted."""
 
 
 class RealHistory:
@@ -35,19 +38,20 @@ class RealHistory:
         today = self._days.of(now)
         first = today - timedelta(days=MAX_DAYS - 1)
         counted = self._state.daily_stats(first, today - timedelta(days=1))
-        points = []
-        for day in self._days.between(first, today - timedelta(days=1)):
-            stats = counted.get(day)
-            points.append(
-                HistoryPoint(day.isoformat(), stats.files, stats.total_size, stats.duplicates, stats.cleanup_actions)
-                if stats else HistoryPoint(day.isoformat(), None, None, None, None)
-            )
-        return Sample((*points, self._today(today)), as_of)
+        begin = min([*counted, today - timedelta(days=LEAST_DAYS - 1)])
+        closed = (_closed(day, counted.get(day)) for day in self._days.between(begin, today - timedelta(days=1)))
+        return Sample((*closed, self._today(today)), as_of)
 
     def _today(self, today: date) -> HistoryPoint:
         counts = self._store.days(today, today).get(today, {})
         sizes = self._state.latest_sizes([(today, *self._days.bounds(today))])
         return point(today, counts, sizes.get(today))
+
+
+def _closed(day: date, stats: DailyStats | None) -> HistoryPoint:
+    if stats is None:
+        return HistoryPoint(day.isoformat(), None, None, None, None)
+    return HistoryPoint(day.isoformat(), stats.files, stats.total_size, stats.duplicates, stats.cleanup_actions)
 
 
 def point(day: date, counts: Mapping[str, int], total_size: int | None) -> HistoryPoint:
@@ -67,11 +71,17 @@ class MockHistory:
     def __init__(self, seed: int, days: Days) -> None:
         self._seed = seed
         self._days = days
+        self._kept: Mapping[date, HistoricalData] = {}
 
     async def fetch(self, now: int) -> Sample:
         today = self._days.of(now)
+        if today not in self._kept:  # thousands of throws of the dice, once a day
+            self._kept = {today: await asyncio.to_thread(self._timeline, today)}
+        return Sample(self._kept[today], now)
+
+    def _timeline(self, today: date) -> HistoricalData:
         first = today - timedelta(days=MAX_DAYS - 1)
-        return Sample(tuple(self._point(day) for day in self._days.between(first, today)), now)
+        return tuple(self._point(day) for day in self._days.between(first, today))
 
     def _point(self, day: date) -> HistoryPoint:
         dice = rng(self._seed, f"historicalData/{day}", 0)

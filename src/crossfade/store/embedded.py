@@ -1,9 +1,9 @@
 """The embedded event store: DuckDB, one file, one owning process, one loader thread, a cursor a reader."""
 
-import threading
-from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
-from importlib import resources
+import errno
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -11,30 +11,38 @@ import structlog
 
 from crossfade.core.clock import DAY, MINUTE
 from crossfade.core.days import Days
-from crossfade.core.line import COLUMNS
 
-from .port import Loaded, ScanEvent, StoreBusy, StoreError, StoreStatus, StoreTooNew
+from . import schema
+from .connections import Connections, transaction
+from .port import Loaded, ScanEvent, SegmentUnreadable, StoreBusy, StoreError, StoreStatus
+from .sift import EARLIEST, LATEST, Refused, sift
 from .spans import cover
 
 log = structlog.get_logger(__name__)
 
-SCHEMA = 1
 ARRIVAL_WINDOW = 7 * DAY
 """How far back a message without a time of its own is looked for."""
 RECENT = 1_000_000
 """Among how many of the last events a retry with a new time is looked for."""
 QUIET_WAL = 1 << 20
 """Bytes of write-ahead log that are worth a checkpoint when nothing else is to do."""
+MOST_WAL = "128MB"
+"""Write-ahead log at which a checkpoint no longer waits for a quiet moment: it takes less than a second."""
+SCANS_AT_ONCE = 10_000
+
+_Parameters = Mapping[str, int | str | date | Sequence[int] | Sequence[str] | Sequence[date]]
 
 
-_Parameters = Mapping[str, int | str | date]
+class _CalendarError(Exception):
+    """A segment holds an event whose time no calendar covers."""
 
 
-def _queries() -> dict[str, str]:
-    """The named statements of ``queries.sql``."""
-    text = resources.files(__package__).joinpath("sql/queries.sql").read_text()
-    blocks = (block.partition("\n") for block in text.split("-- name: ")[1:])
-    return {name.strip(): body.strip() for name, _, body in blocks}
+_UNFIT = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException, _CalendarError)
+"""What a line that cannot be stored causes, however it came into the journal."""
+_BROKEN = (duckdb.FatalException, duckdb.InternalError)
+"""After these DuckDB answers nothing more until the file is opened anew."""
+_PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN})
+"""Troubles in reading a file that are not the file's."""
 
 
 class EmbeddedStore:
@@ -44,108 +52,110 @@ class EmbeddedStore:
         """Opens or makes the file. Raises StoreError when it cannot, StoreTooNew when it is from a later version."""
         self._path = path
         self._days = days
-        self._sql = _queries()
-        self._reading = threading.local()
-        self._cursors: list[duckdb.DuckDBPyConnection] = []
+        self._memory_limit = memory_limit
+        self._sql = schema.queries()
+        self._broken = False
         try:
-            self._connection = duckdb.connect(str(path), config=_config(path, memory_limit))
-            self._fence(path.parent)
+            self._connections = self._open()
         except duckdb.Error as error:
             raise StoreError(f"the event store {path.name} cannot be opened: {_first_line(error)}") from None
-        self._prepare()
+        try:
+            self._prepare()
+        except BaseException:
+            self.close()
+            raise
 
     # Loading
 
     def load(self, number: int, path: Path) -> Loaded:
-        """Brings in a segment in one transaction; a segment that is in already changes nothing.
+        """Brings in a segment in one transaction; one that is in already changes nothing.
 
-        Raises StoreBusy when the store cannot take it now.
+        Raises StoreBusy when the store cannot take it now, SegmentUnreadable when the file is to blame.
         """
-        try:
-            return self._load(number, path, strict=True)
-        except (duckdb.ConversionException, duckdb.InvalidInputException) as error:
-            log.warning("store: a segment holds lines that cannot be read",
-                        segment=number, error=_first_line(error))
-        except duckdb.Error as error:
-            raise StoreBusy(_first_line(error)) from error
-        try:
-            return self._load(number, path, strict=False)
-        except duckdb.Error as error:
-            raise StoreBusy(_first_line(error)) from error
+        with self._writing(path):
+            try:
+                return self._load(number, path, ())
+            except _UNFIT as error:
+                log.warning("store: a segment holds lines that cannot be stored",
+                            segment=number, error=_first_line(error))
+            return self._load_sifted(number, path)
 
-    def _load(self, number: int, path: Path, *, strict: bool) -> Loaded:
-        connection = self._connection
-        connection.execute("BEGIN")
+    def set_aside(self, number: int, lines: int, reason: str) -> None:
+        """Goes on without a segment; its lines count as quarantined."""
+        with self._writing(), transaction(self._connections.loader):
+            if number > self._one("progress")[0]:
+                self._keep_refused(number, (Refused(0, reason, ""),))
+                self._advance(Loaded(number, 0, 0, lines))
+
+    def _load_sifted(self, number: int, path: Path) -> Loaded:
+        """Loads the good lines and quarantines the others."""
+        fit = self._path.with_name("sifted.tsv")
         try:
-            loaded = self._bring_in(number, path, strict=strict)
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
+            refused = sift(path, fit)
+            return self._load(number, fit, refused)
+        except _UNFIT as error:
+            raise SegmentUnreadable(f"{path.name}: {_first_line(error)}") from error
+        finally:
+            fit.unlink(missing_ok=True)
+
+    def _load(self, number: int, path: Path, refused: Sequence[Refused]) -> Loaded:
+        with transaction(self._connections.loader):
+            if number <= self._one("progress")[0]:
+                return Loaded(number, 0, 0, 0)
+            self._do("read_segment", {"path": str(path.resolve())})
+            lines, distinct, earliest, latest, first_arrival = self._one("measure_incoming")
+            stored = 0
+            if lines:
+                if earliest < EARLIEST or latest >= LATEST:
+                    raise _CalendarError("an event's time lies before 1973 or after 3000")
+                stored = self._deduplicate(lines, distinct, first_arrival)
+            if stored:
+                self._store(number, self._days.of(earliest), self._days.of(latest))
+            if refused:
+                self._keep_refused(number, refused)
+            loaded = Loaded(number, stored, lines - stored, len(refused))
+            self._advance(loaded)
         return loaded
 
-    def _bring_in(self, number: int, path: Path, *, strict: bool) -> Loaded:
-        if number <= self._one("progress")[0]:
-            return Loaded(number, 0, 0, 0)
-        self._connection.execute(self._sql["read_segment"].format(reader=_reader(path, strict=strict)))
-        quarantined = 0 if strict else self._quarantine(number)
-        lines, distinct, earliest, latest, first_arrival, last_arrival = self._one("measure_incoming")
-        stored = 0
-        if lines:
-            stored = self._deduplicate(lines, distinct, first_arrival, last_arrival)
-        if stored:
-            self._know_days(earliest, latest)
-            self._do("insert_events", {"segment": number})
-            self._do("count_minutes")
-            self._do("merge_minutes")
-            self._do("merge_days", {"segment": number})
-        loaded = Loaded(number, stored, lines - stored, quarantined)
-        self._do("advance", {"segment": number, "stored": stored, "duplicates": loaded.duplicates,
-                             "quarantined": quarantined})
-        return loaded
-
-    def _quarantine(self, number: int) -> int:
-        kept = self._do("keep_rejects", {"segment": number})
-        for table in ("reject_errors", "reject_scans"):
-            self._connection.execute(f"DROP TABLE {table}")
-        return kept
-
-    def _deduplicate(self, lines: int, distinct: int, first_arrival: int | None, last_arrival: int | None) -> int:
+    def _deduplicate(self, lines: int, distinct: int, first_arrival: int | None) -> int:
         """Leaves in ``incoming`` only what the store does not hold; gives how many that are."""
         if distinct < lines:
             lines -= self._do("drop_repeats")
         self._do("create_suspects")
         for since, until in cover(self._all("spans_of_incoming")):
             self._do("suspects_by_time", {"since": since, "until": until})
-        if first_arrival is not None and last_arrival is not None:
-            self._do("suspects_by_arrival", {"since": first_arrival - ARRIVAL_WINDOW, "until": last_arrival})
-        newest = self._connection.execute("SELECT max(rowid) FROM events").fetchone()
-        if newest and newest[0] is not None:
-            self._do("suspects_by_recency", {"first": newest[0] - RECENT})
+        if first_arrival is not None:
+            self._do("suspects_by_arrival", {"since": first_arrival - ARRIVAL_WINDOW})
+        newest = self._one("newest_row")[0]
+        if newest is not None:
+            self._do("suspects_by_recency", {"first": newest - RECENT + 1})
         if self._one("count_suspects")[0]:
             lines -= self._do("drop_known")
         return lines
 
-    def _know_days(self, earliest: int, latest: int) -> None:
-        """Extends the calendar so that it spans both moments."""
-        first, last = self._days.of(earliest), self._days.of(latest)
-        known = self._connection.execute(self._sql["known_days"]).fetchall()
-        if known:
-            start, end = known[0]
-            rows = [*self._days.between(first, start - timedelta(days=1)),
-                    *self._days.between(end + timedelta(days=1), last)]
-        else:
-            rows = list(self._days.between(first, last))
-        if rows:
-            self._connection.execute(
-                "INSERT INTO days SELECT unnest($day), unnest($start)",
-                {"day": rows, "start": [self._days.start(day) for day in rows]},
-            )
+    def _store(self, number: int, first: date, last: date) -> None:
+        """Puts ``incoming``, whose events lie in these days, where it belongs."""
+        days = list(self._days.between(first, last))
+        self._do("insert_events", {"segment": number})
+        self._do("count_minutes")
+        self._do("merge_minutes")
+        self._do("merge_days", {"segment": number, "days": days, "starts": [self._days.start(day) for day in days]})
+
+    def _keep_refused(self, number: int, refused: Sequence[Refused]) -> None:
+        self._do("quarantine", {
+            "segment": number, "lines": [line.line for line in refused],
+            "reasons": [line.reason for line in refused], "texts": [line.text for line in refused],
+        })
+
+    def _advance(self, loaded: Loaded) -> None:
+        self._do("advance", {"segment": loaded.segment, "stored": loaded.stored, "duplicates": loaded.duplicates,
+                             "quarantined": loaded.quarantined})
 
     # Questions
 
     def last_segment(self) -> int:
-        return self.status().segment
+        """Through which journal segment everything is in."""
+        return int(self._ask("progress")[0][0])
 
     def counts(self, since: int, until: int) -> dict[str, int]:
         """Events by name, exactly, with ``since <= ts < until``."""
@@ -175,115 +185,91 @@ class EmbeddedStore:
         return dict(self._ask("days_touched", {"segment": after_segment}))
 
     def scan_events(self, after_segment: int) -> list[ScanEvent]:
-        """Scans' begins and ends that later segments brought, in their order."""
-        return [ScanEvent(*row) for row in self._ask("scan_events", {"segment": after_segment})]
+        """Scans' begins and ends that later segments brought, in their order; many of them in parts."""
+        last = self._ask("scans_until", {"segment": after_segment, "most": SCANS_AT_ONCE})[0][0]
+        if last is None:
+            return []
+        return [ScanEvent(*row) for row in self._ask("scan_events", {"segment": after_segment, "last": last})]
 
     def status(self) -> StoreStatus:
+        """How far the store is, and how large."""
         segment, stored, duplicates, quarantined = self._ask("progress")[0]
-        wal = self._wal()
-        size = self._path.stat().st_size + (wal.stat().st_size if wal.exists() else 0)
-        return StoreStatus(segment, stored, duplicates, quarantined, size)
+        return StoreStatus(segment, stored, duplicates, quarantined, _size(self._path) + _size(self._wal()))
 
     # Upkeep, by the loader's thread
 
     def rest(self) -> None:
-        """Called in a quiet moment: brings the write-ahead log into the file, when it is worth it."""
-        wal = self._wal()
-        if wal.exists() and wal.stat().st_size >= QUIET_WAL:
-            self._connection.execute("CHECKPOINT")
+        """Brings the write-ahead log into the file, when it is worth it."""
+        with self._writing():
+            if _size(self._wal()) >= QUIET_WAL:
+                self._connections.loader.execute("CHECKPOINT")
 
     def forget(self, before: int) -> int:
         """Deletes raw events before the moment; rollups stay. Gives how many."""
-        return self._do("forget", {"before": before})
+        with self._writing(), transaction(self._connections.loader):
+            return self._do("forget", {"before": before})
 
     def close(self) -> None:
-        for connection in (*self._cursors, self._connection):
-            connection.close()
+        self._connections.close()
 
     # Inside
 
+    def _open(self) -> Connections:
+        connection = duckdb.connect(str(self._path), config=_config(self._path, self._memory_limit))
+        try:
+            _fence(connection, self._path.parent)
+        except BaseException:
+            connection.close()
+            raise
+        return Connections(connection)
+
+    @contextmanager
+    def _writing(self, segment: Path | None = None) -> Iterator[None]:
+        """What the loader's thread does: every failure in it is a StoreBusy. Opens the file anew if that is needed."""
+        try:
+            if self._broken:
+                self._connections.close()
+                self._connections = self._open()
+                self._broken = False
+                log.warning("store: the event store was opened anew")
+            yield
+        except (duckdb.Error, OSError) as error:
+            if isinstance(error, _BROKEN):
+                self._broken = True
+            trouble = None if segment is None else _trouble(segment)
+            if trouble is not None:
+                raise SegmentUnreadable(trouble) from error
+            raise StoreBusy(f"the event store cannot be written: {_first_line(error)}") from error
+
     def _prepare(self) -> None:
         try:
-            version = self._version()
-            if version > SCHEMA:
-                raise StoreTooNew(
-                    f"the event store has schema {version}, this Crossfade knows {SCHEMA}: install the version that "
-                    "wrote it, or name another data folder"
-                )
-            for step in range(version + 1, SCHEMA + 1):
-                self._migrate(step)
-            self._check_zone()
-            self._check_hash()
+            schema.prepare(self._connections.loader, self._sql, self._days.zone)
         except duckdb.Error as error:
             raise StoreError(f"the event store cannot be read: {_first_line(error)}") from None
-
-    def _fence(self, folder: Path) -> None:
-        """No statement reads or writes outside the data folder, and none lifts that."""
-        self._connection.execute("SET allowed_directories = $folders", {"folders": [str(folder.resolve())]})
-        self._connection.execute("SET enable_external_access = false")
-        self._connection.execute("SET lock_configuration = true")
-
-    def _version(self) -> int:
-        exists = self._connection.execute(
-            "SELECT count(*) FROM information_schema.tables WHERE table_name = 'meta'"
-        ).fetchone()
-        return int(self._meta("schema") or 0) if exists and exists[0] else 0
-
-    def _migrate(self, step: int) -> None:
-        script = resources.files(__package__).joinpath(f"sql/schema_{step:03d}.sql").read_text()
-        self._connection.execute("BEGIN")
-        self._connection.execute(script)
-        self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('schema', $version)", {"version": str(step)})
-        self._connection.execute("COMMIT")
-
-    def _check_zone(self) -> None:
-        zone = self._meta("time_zone")
-        if zone is None:
-            self._connection.execute("INSERT INTO meta VALUES ('time_zone', $zone)", {"zone": self._days.zone})
-        elif zone != self._days.zone:
-            raise StoreError(
-                f"this data folder counts its days in {zone}, the settings say {self._days.zone}: set time_zone to "
-                f"{zone}, or name another data folder"
-            )
-
-    def _check_hash(self) -> None:
-        """DuckDB's hash() may change with its version: then the keys are computed anew, once."""
-        row = self._connection.execute("SELECT CAST(hash(1::USMALLINT, 'crossfade') AS VARCHAR)").fetchone()
-        now = str(row[0]) if row else ""
-        before = self._meta("hash")
-        if before is not None and before != now:
-            self._connection.execute("UPDATE events SET key = hash(source, message_id)")
-        if before != now:
-            self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('hash', $now)", {"now": now})
-
-    def _meta(self, name: str) -> str | None:
-        row = self._connection.execute("SELECT value FROM meta WHERE name = $name", {"name": name}).fetchone()
-        return str(row[0]) if row else None
 
     def _wal(self) -> Path:
         return self._path.with_name(self._path.name + ".wal")
 
     def _do(self, statement: str, parameters: _Parameters | None = None) -> int:
         """Runs a statement on the loader's connection; gives the number of rows it changed."""
-        row = self._connection.execute(self._sql[statement], parameters or {}).fetchone()
+        row = self._connections.loader.execute(self._sql[statement], parameters or {}).fetchone()
         return int(row[0]) if row and isinstance(row[0], int) else 0
 
-    def _one(self, statement: str, parameters: _Parameters | None = None) -> tuple[int, ...]:
-        rows = self._connection.execute(self._sql[statement], parameters or {}).fetchall()
-        return tuple(rows[0])
+    def _one(self, statement: str) -> tuple:  # type: ignore[type-arg]
+        return self._all(statement)[0]
 
-    def _all(self, statement: str) -> list[tuple[int, int]]:
-        return self._connection.execute(self._sql[statement]).fetchall()
+    def _all(self, statement: str) -> list[tuple]:  # type: ignore[type-arg]
+        rows: list[tuple] = self._connections.loader.execute(self._sql[statement]).fetchall()  # type: ignore[type-arg]
+        return rows
 
-    def _ask(self, statement: str, parameters: _Parameters | None = None) -> Sequence[tuple]:  # type: ignore[type-arg]
-        """Asks on the calling thread's own cursor, beside the loader."""
-        cursor = getattr(self._reading, "cursor", None)
-        if cursor is None:
-            cursor = self._reading.cursor = self._connection.cursor()
-            self._cursors.append(cursor)
+    def _ask(self, statement: str, parameters: _Parameters | None = None) -> list[tuple]:  # type: ignore[type-arg]
+        """Asks on a cursor of its own, beside the loader."""
         try:
-            rows: list[tuple] = cursor.execute(self._sql[statement], parameters or {}).fetchall()  # type: ignore[type-arg]
+            with self._connections.cursor() as cursor:
+                rows: list[tuple] = cursor.execute(self._sql[statement], parameters or {}).fetchall()  # type: ignore[type-arg]
         except duckdb.Error as error:
+            if isinstance(error, _BROKEN):
+                self._broken = True  # the loader's thread opens the file anew
             raise StoreError(f"the event store did not answer: {_first_line(error)}") from error
         return rows
 
@@ -291,21 +277,37 @@ class EmbeddedStore:
 def _config(path: Path, memory_limit: str) -> dict[str, str | bool | int | float | list[str]]:
     return {
         "memory_limit": memory_limit,
-        "checkpoint_threshold": "1TB",  # checkpoints come in quiet moments: see rest()
+        "checkpoint_threshold": MOST_WAL,
         "temp_directory": str(path.parent / "spill"),
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
     }
 
 
-def _reader(path: Path, *, strict: bool) -> str:
-    """DuckDB's CSV reader for the journal's lines. The path is ours; a quote in it is doubled all the same."""
-    columns = ", ".join(f"{name}: '{kind}'" for name, kind in COLUMNS)
-    file = str(path).replace("'", "''")
-    return (
-        f"read_csv('{file}', delim='\t', quote='', escape='', header=false, auto_detect=false, new_line='\\n', "
-        f"nullstr='', max_line_size=33554432, store_rejects={not strict}, columns={{{columns}}})"
-    )
+def _fence(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """No statement reads or writes outside the data folder, and none lifts that."""
+    connection.execute("SET allowed_directories = $folders", {"folders": [str(folder.resolve())]})
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _trouble(segment: Path) -> str | None:
+    """What keeps the file from being read; None when it can be."""
+    try:
+        with segment.open("rb") as file:
+            while file.read(1 << 20):
+                pass
+    except OSError as error:
+        return None if error.errno in _PASSING else f"{segment.name} cannot be read: {error.strerror}"
+    return None
+
+
+def _size(path: Path) -> int:
+    """0 for a file that is not there: a checkpoint takes the log away at any moment."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _first_line(error: Exception) -> str:

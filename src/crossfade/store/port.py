@@ -12,12 +12,16 @@ class StoreError(Exception):
     """The event store cannot do what was asked; the message says what to do about it."""
 
 
-class StoreTooNew(StoreError):
+class StoreTooNew(StoreError):  # noqa: N818 - it says what is the matter
     """The event store was written by a newer Crossfade: install that version, or use another data folder."""
 
 
-class StoreBusy(StoreError):
+class StoreBusy(StoreError):  # noqa: N818 - it says what is the matter
     """The event store cannot take a segment now (disk, memory): the loader tries again."""
+
+
+class SegmentUnreadable(StoreBusy):
+    """It is the segment's file that cannot be read, and not the store that cannot write."""
 
 
 class Loaded(Struct, frozen=True):
@@ -54,17 +58,46 @@ class StoreStatus(Struct, frozen=True):
 class EventStore(Protocol):
     """Loads segments, each exactly once, and answers exact figures over half-open spans ``[since, until)``.
 
-    ``load`` is called by one thread; the questions by any.
+    ``load``, ``set_aside``, ``rest`` and ``forget`` are called by one thread and raise StoreBusy when they cannot be
+    done now, leaving nothing behind; the questions are asked by any thread and raise StoreError.
     """
 
-    def load(self, number: int, path: Path) -> Loaded: ...
-    def last_segment(self) -> int: ...
-    def counts(self, since: int, until: int) -> Mapping[str, int]: ...
-    def distinct_users(self, event: str, since: int, until: int) -> int: ...
-    def days(self, first: date, last: date) -> Mapping[date, Mapping[str, int]]: ...
-    def days_touched(self, after_segment: int) -> Mapping[date, int]: ...
-    def scan_events(self, after_segment: int) -> Sequence[ScanEvent]: ...
+    def load(self, number: int, path: Path) -> Loaded:
+        """Brings in a segment; one that is in already changes nothing.
+
+        Lines that cannot be stored are quarantined. Raises SegmentUnreadable when no line of the file can be read.
+        """
+
+    def set_aside(self, number: int, lines: int, reason: str) -> None:
+        """Goes on without a segment, whose lines count as quarantined from then on."""
+
+    def last_segment(self) -> int:
+        """Through which journal segment everything is in."""
+
+    def counts(self, since: int, until: int) -> Mapping[str, int]:
+        """Events by name; names without any are absent. Exact as far back as raw events are kept."""
+
+    def distinct_users(self, event: str, since: int, until: int) -> int:
+        """How many users did it; events without a user id aside."""
+
+    def days(self, first: date, last: date) -> Mapping[date, Mapping[str, int]]:
+        """Events by day and name, both ends included, for the days that have any."""
+
+    def days_touched(self, after_segment: int) -> Mapping[date, int]:
+        """The days that a later segment changed, with the last that did."""
+
+    def scan_events(self, after_segment: int) -> Sequence[ScanEvent]:
+        """Scans' begins and ends that later segments brought, in the segments' order.
+
+        A long history comes in parts, each of whole segments: ask again with the last one's until none come.
+        """
+
     def status(self) -> StoreStatus: ...
-    def rest(self) -> None: ...
-    def forget(self, before: int) -> int: ...
+
+    def rest(self) -> None:
+        """Puts things in order. Called in quiet moments, and every now and then when there are none."""
+
+    def forget(self, before: int) -> int:
+        """Deletes raw events before the moment, and gives how many; what was counted of them stays."""
+
     def close(self) -> None: ...

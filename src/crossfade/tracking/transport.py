@@ -15,6 +15,8 @@ GZIP_FROM = 1_400
 PAUSE = 0.25
 """Seconds before the first repetition; each further one waits twice as long, up to LONGEST_PAUSE."""
 LONGEST_PAUSE = 5.0
+MAX_ANSWER = 32 << 20
+"""Bytes that an answer may have."""
 
 
 class TransportError(Exception):
@@ -28,16 +30,34 @@ class Answer(Struct, frozen=True):
     rejected: tuple[Rejection, ...] = ()
 
 
+class _Reply(Struct, frozen=True):
+    """What came back, whatever it means."""
+
+    status: int
+    body: bytes
+    retry_after: float
+    """Seconds, 0 when the server did not say."""
+
+
 class Transport:
     """Sends to one server with one write key. Close it, or use it as a context."""
 
     def __init__(self, url: str, write_key: str, *, patience: float = 30.0, timeout: float = 30.0,
                  pause: Callable[[float], None] = time.sleep) -> None:
-        """``patience``: seconds for which a busy or absent server is asked again."""
+        """``patience``: seconds for which a busy or absent server is asked again; ``timeout``: seconds for which it
+        may say nothing. Raises TransportError when the address is none.
+        """
         self._patience = patience
         self._pause = pause
         self._url = url
-        self._client = httpx.Client(base_url=url, auth=(write_key, ""), timeout=timeout, trust_env=False)
+        try:
+            known = httpx.URL(url)
+            known.host.encode("idna")  # as the look-up will, which does not say so well what is wrong
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise TransportError(f"{url} is not an address: {error}") from None
+        if known.scheme not in {"http", "https"} or not known.host:
+            raise TransportError(f"{url} is not an address: it must begin with http:// or https://")
+        self._client = httpx.Client(base_url=known, auth=(write_key, ""), timeout=timeout, trust_env=False)
 
     def __enter__(self) -> "Transport":
         return self
@@ -57,56 +77,65 @@ class Transport:
             headers["Content-Encoding"] = "gzip"
         waited, pause = 0.0, PAUSE
         while True:
-            response, trouble = self._post(f"/v1/{call}", body, headers)
-            if response is not None and response.status_code == 200:
-                return _answer(response)
-            if response is not None and response.status_code not in {429, 503}:
-                return self._refused(response)
-            asked = _retry_after(response)
-            delay = max(asked, pause) if asked is not None else pause
+            asked_at = time.monotonic()
+            reply = self._post(f"/v1/{call}", body, headers)
+            waited += time.monotonic() - asked_at
+            if isinstance(reply, _Reply):
+                if not _is_passing(reply.status):
+                    return self._final(reply)
+                trouble = f"the server is busy ({reply.status})"
+                delay = max(reply.retry_after, pause)
+            else:
+                trouble = f"the server does not answer ({reply})"
+                delay = pause
             if waited + delay > self._patience:
                 raise TransportError(f"{self._url}: {trouble}, for {waited:.0f} s")
             self._pause(delay)
             waited, pause = waited + delay, min(2 * pause, LONGEST_PAUSE)
 
-    def _post(self, path: str, body: bytes, headers: dict[str, str]) -> tuple[httpx.Response | None, str]:
+    def _post(self, path: str, body: bytes, headers: dict[str, str]) -> _Reply | str:
+        """What came back, or why nothing did."""
+        content = bytearray()
         try:
-            response = self._client.post(path, content=body, headers=headers)
-        except httpx.TransportError as error:
-            return None, f"the server does not answer ({str(error) or type(error).__name__})"
-        return response, f"the server is busy ({response.status_code})"
+            with self._client.stream("POST", path, content=body, headers=headers) as response:
+                for part in response.iter_bytes():
+                    content += part
+                    if len(content) > MAX_ANSWER:
+                        raise TransportError(f"{self._url}: the answer has no end")
+                return _Reply(response.status_code, bytes(content), _seconds(response.headers.get("Retry-After", "")))
+        except httpx.RequestError as error:
+            return str(error) or type(error).__name__
 
-    def _refused(self, response: httpx.Response) -> Answer:
-        if response.status_code == 400:
+    def _final(self, reply: _Reply) -> Answer:
+        """An answer that asking again would not change."""
+        if reply.status in {200, 400}:  # 400 when not one of them was accepted
             try:
-                return msgspec.json.decode(response.content, type=Answer)
-            except msgspec.MsgspecError:
+                return msgspec.json.decode(reply.body, type=Answer)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
                 pass
-        if response.status_code == 401:
+        if reply.status == 200:
+            raise TransportError(f"{self._url}: what answers there is no Crossfade server")
+        if reply.status == 401:
             raise TransportError(f"{self._url}: the server does not know the write key")
-        raise TransportError(f"{self._url}: the server answered {response.status_code}: {_message(response)}")
-
-
-def _answer(response: httpx.Response) -> Answer:
-    try:
-        return msgspec.json.decode(response.content, type=Answer)
-    except msgspec.MsgspecError:
-        raise TransportError(f"{response.url.host}: what answers there is no Crossfade server") from None
+        raise TransportError(f"{self._url}: the server answered {reply.status}: {_message(reply.body)}")
 
 
 class _Explained(Struct):
     message: str
 
 
-def _message(response: httpx.Response) -> str:
-    try:
-        return msgspec.json.decode(response.content, type=_Explained).message
-    except msgspec.MsgspecError:
-        return response.text[:200]
+def _is_passing(status: int) -> bool:
+    """Whether the same request may be taken a little later."""
+    return status == 429 or status >= 500
 
 
-def _retry_after(response: httpx.Response | None) -> float | None:
+def _message(body: bytes) -> str:
     try:
-        return None if response is None else float(response.headers["Retry-After"])
-    except (KeyError, ValueError):
-        return None
+        return msgspec.json.decode(body, type=_Explained).message
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return body[:200].decode(errors="replace")
+
+
+def _seconds(text: str) -> float:
+    """Of a Retry-After; one that is a date is passed over."""
+    return float(text) if text.isdecimal() else 0.0

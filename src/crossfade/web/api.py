@@ -1,13 +1,15 @@
 """The JSON API: readings, history, flags, audit, aggregation, health."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Annotated, Literal
 
 import msgspec
 import structlog
 from litestar import MediaType, Request, Response, Router, get, patch, post
 from litestar.datastructures import State
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from crossfade.app import App
@@ -24,7 +26,8 @@ from .stream import Stream
 
 Section = Literal["all", "system", "business", "infrastructure", "history", "alerts"]
 AppRequest = Request[object, object, State]
-DayCount = Annotated[int, Parameter(ge=1, le=MAX_DAYS, description="Days, the last one today.")]
+AppDependency = NamedDependency[App]
+DayCount = Annotated[int, QueryParameter(ge=1, le=MAX_DAYS, description="Days, the last one today.")]
 
 log = structlog.get_logger(__name__)
 
@@ -56,15 +59,15 @@ async def healthz() -> dict[str, Json]:
 
 
 @get("/readyz", opt={"public": True})
-async def readyz(app: App) -> dict[str, Json]:
+async def readyz(app: AppDependency) -> dict[str, Json]:
     """The server serves; says how much waits to be loaded."""
     return {"status": "ready", "pendingEvents": app.journal.pending_events, "startedAt": iso(app.started_at)}
 
 
 @get("/api/dashboard/live", guards=[may_read])
 async def dashboard_live(
-    app: App, section: Section = "all",
-    format: Literal["json", "prometheus"] = "json",  # noqa: A002 - the guide's name
+    app: AppDependency, section: FromQuery[Section] = "all",
+    format: FromQuery[Literal["json", "prometheus"]] = "json",  # noqa: A002 - the guide's name
 ) -> Response[bytes]:
     """Every component, or one section, with its provenance under ``meta.sources``."""
     if format == "prometheus":
@@ -75,31 +78,32 @@ async def dashboard_live(
 
 
 @get("/api/dashboard/stream", guards=[may_read])
-async def dashboard_stream(stream: Stream) -> ServerSentEvent:
+async def dashboard_stream(stream: NamedDependency[Stream]) -> ServerSentEvent:
     """The live dashboard's JSON, once a second, as server-sent events named ``live``."""
     async def messages() -> AsyncIterator[ServerSentEventMessage]:
-        async for document in stream.listen():
-            yield ServerSentEventMessage(event="live", data=document.decode())
+        async with aclosing(stream.listen()) as documents:
+            async for document in documents:
+                yield ServerSentEventMessage(event="live", data=document.decode())
 
     return ServerSentEvent(messages())
 
 
 @get("/api/history", guards=[may_read])
-async def history(app: App, days: DayCount = live.DEFAULT_DAYS) -> dict[str, Json]:
+async def history(app: AppDependency, days: DayCount = live.DEFAULT_DAYS) -> dict[str, Json]:
     """The storage timeline of the last days; a day that nobody counted holds nulls."""
     reading = await app.reader.read("historicalData")
     return live.document((reading,), app.reader.components, app.clock.now(), days=days)
 
 
 @get("/api/flags", guards=[may_read])
-async def flags(app: App) -> dict[str, bool]:
+async def flags(app: AppDependency) -> dict[str, bool]:
     """All flags."""
     return _flags(app)
 
 
 @patch("/api/flags", guards=[may_change])
 async def change_flags(
-    request: AppRequest, app: App, data: dict[str, bool], reason: str | None = None,
+    request: AppRequest, app: AppDependency, data: JSONBody[dict[str, bool]], reason: FromQuery[str | None] = None,
 ) -> dict[str, bool]:
     """Sets flags, all of them or none; gives all flags as they are then. The next read sees the change."""
     try:
@@ -112,8 +116,8 @@ async def change_flags(
 
 @get("/api/audit", guards=[may_read], sync_to_thread=True)
 def audit(
-    app: App, limit: Annotated[int, Parameter(ge=1, le=1000)] = 100,
-    before: int | None = None,
+    app: AppDependency, limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
+    before: FromQuery[int | None] = None,
 ) -> list[dict[str, Json]]:
     """Who changed what, the newest first."""
     return [
@@ -124,9 +128,8 @@ def audit(
 
 
 @post("/api/aggregate", guards=[may_change], sync_to_thread=True, status_code=200)
-def aggregate(app: App) -> dict[str, Json]:
+def aggregate(app: AppDependency) -> dict[str, Json]:
     """Counts every closed day that lacks its row or has changed; gives those days."""
-    app.aggregator.record_scans()
     rows = app.aggregator.heal(all_days=True)
     return {"counted": [msgspec.to_builtins(row) for row in sorted(rows, key=lambda row: row.day)]}
 

@@ -1,30 +1,31 @@
 """Errors as clients need them: four strings, whatever went wrong."""
 
-import msgspec
+from collections.abc import Mapping
 
-Headers = list[tuple[bytes, bytes]]
+import msgspec
 
 
 class HTTPError(Exception):
     """An answer that says what was wrong, by a code for programs and a message for people."""
 
-    def __init__(self, status: int, code: str, message: str, detail: str = "", retry_after: int | None = None) -> None:
+    def __init__(self, status: int, code: str, message: str, detail: str = "", *,
+                 headers: Mapping[str, str] | None = None) -> None:
+        """``headers``: what the answer needs beside; a 401 asks for a Bearer token where they name no other scheme."""
         super().__init__(message)
         self.status = status
         self.code = code
         self.message = message
         self.detail = detail
-        self.retry_after = retry_after
+        self._headers = dict(headers or {})
+        if status == 401:
+            self._headers.setdefault("WWW-Authenticate", "Bearer")
 
     def fields(self) -> dict[str, str]:
-        """``code`` and ``message`` are what Segment's and Rudder's clients look for, ``detail`` and ``error`` others."""
+        """Segment's and Rudder's clients look for ``code`` and ``message``, others for ``detail`` or ``error``."""
         return {"code": self.code, "message": self.message, "detail": self.detail or self.message, "error": self.code}
 
     def body(self) -> bytes:
         return msgspec.json.encode(self.fields())
 
     def headers(self) -> dict[str, str]:
-        headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
-        if self.status == 401:
-            headers["WWW-Authenticate"] = "Bearer"
-        return headers
+        return dict(self._headers)

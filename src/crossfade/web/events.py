@@ -9,10 +9,12 @@ import base64
 import binascii
 from collections.abc import Mapping
 from concurrent.futures import Future
+from typing import cast
 
 import msgspec
+import structlog
 
-from crossfade.core.event import Malformed
+from crossfade.core.envelope import Malformed
 from crossfade.ingest import BATCH_CALLS, SINGLE_CALLS, Ingest, Taken, TooLarge
 from crossfade.journal import JournalFailed, JournalFull
 from crossfade.keys import Verifier
@@ -23,6 +25,10 @@ from .errors import HTTPError
 PREFIX = "/v1/"
 CALLS = BATCH_CALLS | SINGLE_CALLS
 JSON_TYPE = (b"content-type", b"application/json")
+MAX_DIGITS = 15
+"""Digits of a content-length that is not absurd."""
+
+log = structlog.get_logger(__name__)
 
 
 class Events:
@@ -43,6 +49,9 @@ class Events:
             status, body, more = 200, await self._answer(scope, receive), {}
         except HTTPError as error:
             status, body, more = error.status, error.body(), error.headers()
+        except Exception:
+            log.exception("events: a request failed", path=scope["path"])
+            status, body, more = 500, _UNEXPECTED.body(), _UNEXPECTED.headers()
         headers = [JSON_TYPE, (b"content-length", str(len(body)).encode())]
         headers += [(name.lower().encode(), value.encode()) for name, value in more.items()]
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -51,48 +60,51 @@ class Events:
     async def _answer(self, scope: Message, receive: Receive) -> bytes:
         call = str(scope["path"])[len(PREFIX):].strip("/")
         if call not in CALLS:
-            raise HTTPError(404, "not_found", f"there is no call /v1/{call[:40]}; there are: {', '.join(sorted(CALLS))}")
+            known = ", ".join(sorted(CALLS))
+            raise HTTPError(404, "not_found", f"there is no call /v1/{call[:40]}; there are: {known}")
         if scope["method"] != "POST":
-            raise HTTPError(405, "method_not_allowed", "events are sent by POST")
+            raise HTTPError(405, "method_not_allowed", "events are sent by POST", headers={"Allow": "POST"})
         headers = dict(scope["headers"])  # type: ignore[call-overload]
         self._authenticate(headers)
-        body = await self._body(headers, receive)
-        self._in_flight += len(body)
+        chunks: list[bytes] = []
         try:
-            taken = await self._take(call, body, headers)
+            await self._read(headers, receive, chunks)
+            return _accepted(await self._take(call, b"".join(chunks), headers))
         finally:
-            self._in_flight -= len(body)
-        return _accepted(taken)
+            self._in_flight -= sum(map(len, chunks))
 
     def _authenticate(self, headers: Mapping[bytes, bytes]) -> None:
-        given = headers.get(b"authorization", b"").decode("latin-1")
-        scheme, _, encoded = given.partition(" ")
+        scheme, _, encoded = headers.get(b"authorization", b"").partition(b" ")
         try:
             key = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")[0]
         except (binascii.Error, UnicodeDecodeError):
             key = ""
-        if scheme.lower() != "basic" or not self._writer.matches(key):
-            raise HTTPError(401, "unauthorized", "send the write key by Basic auth, as the user, with no password")
+        if scheme.lower() != b"basic" or not self._writer.matches(key):
+            raise HTTPError(401, "unauthorized", "send the write key by Basic auth, as the user, with no password",
+                            headers={"WWW-Authenticate": 'Basic realm="write key"'})
 
-    async def _body(self, headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
+    async def _read(self, headers: Mapping[bytes, bytes], receive: Receive, chunks: list[bytes]) -> None:
+        """Reads the whole body. What is held of it counts from the first chunk: a slow sender holds memory too."""
         declared = headers.get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > self._max_body:
+        if not declared.isdigit():
+            raise HTTPError(400, "malformed", "the content-length is not a number")
+        if len(declared) > MAX_DIGITS or int(declared) > self._max_body:
             raise _too_large(self._max_body)
         if self._in_flight + int(declared) > self._max_in_flight:
             raise _later("too many requests are being read")
-        first = await receive()
-        body = _chunk(first)
-        if not first.get("more_body", False):
-            return body
-        chunks, size = [body], len(body)
-        while True:
+        size, more = 0, True
+        while more:
             message = await receive()
-            chunks.append(_chunk(message))
-            size += len(chunks[-1])
+            if message["type"] == "http.disconnect":
+                raise HTTPError(400, "cut_short", "the request ended before its body did")
+            chunk, more = cast("bytes", message.get("body", b"")), bool(message.get("more_body", False))
+            size += len(chunk)
             if size > self._max_body:
                 raise _too_large(self._max_body)
-            if not message.get("more_body", False):
-                return b"".join(chunks)
+            if self._in_flight + len(chunk) > self._max_in_flight:
+                raise _later("too many requests are being read")
+            chunks.append(chunk)
+            self._in_flight += len(chunk)
 
     async def _take(self, call: str, body: bytes, headers: Mapping[bytes, bytes]) -> Taken:
         encoding = headers.get(b"content-encoding", b"").lower()
@@ -116,19 +128,22 @@ class Events:
         return taken
 
     async def _synced_to_disk(self, future: "Future[None]") -> None:
-        """Waits for the sync that many requests share; raises what it raised."""
+        """Waits for the sync that many requests share: one call into the loop wakes them all.
+
+        Each waits for itself, so that one who leaves takes nobody with him. Raises JournalFailed, each time anew: a
+        shared exception would gather the tracebacks of all who raised it.
+        """
         if self._synced is None or self._synced[0] is not future:
             loop, done = asyncio.get_running_loop(), asyncio.Event()
             future.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
             self._synced = (future, done)
-        else:
-            done = self._synced[1]
         if not future.done():
-            await done.wait()
-        future.result()
+            await self._synced[1].wait()
+        if (error := future.exception()) is not None:
+            raise JournalFailed(str(error))
 
 
-class _Refused(HTTPError):
+class _Refused(HTTPError):  # noqa: N818  it says what is wrong
     """Not one event of the request was taken: each is named with its reason."""
 
     def __init__(self, taken: Taken) -> None:
@@ -146,16 +161,12 @@ def _accepted(taken: Taken) -> bytes:
     return b'{"success":true,"accepted":%d,"rejected":[]}' % taken.accepted
 
 
-def _chunk(message: Message) -> bytes:
-    if message["type"] == "http.disconnect":
-        raise HTTPError(400, "cut_short", "the request ended before its body did")
-    body = message.get("body", b"")
-    return body if isinstance(body, bytes) else b""
-
-
 def _too_large(limit: int) -> HTTPError:
     return HTTPError(413, "too_large", f"a body may have {limit:,} bytes: send fewer events at a time")
 
 
 def _later(message: str, code: str = "busy", seconds: int = 1) -> HTTPError:
-    return HTTPError(503, code, message, "send it again later", retry_after=seconds)
+    return HTTPError(503, code, message, "send it again later", headers={"Retry-After": str(seconds)})
+
+
+_UNEXPECTED = HTTPError(500, "internal", "something went wrong here; the log says what")

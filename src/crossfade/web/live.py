@@ -1,7 +1,8 @@
 """Readings as the API gives them: JSON with provenance under ``meta.sources``, and Prometheus text."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +16,7 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 SECTIONS = ("system", "business", "infrastructure", "history", "alerts")
 DEFAULT_DAYS = 30
+_NOT_IN_A_NAME = re.compile("[^a-zA-Z0-9_]")
 
 
 def document(readings: Sequence[Reading], components: Mapping[str, Component], now: int, *,
@@ -56,7 +58,7 @@ def provenance_json(provenance: Provenance) -> dict[str, Json]:
 
 
 def last_days(payload: Payload | None, days: int) -> Payload | None:
-    """A timeline's last days; any other payload as it is."""
+    """A timeline's last days, and gaps for those before it begins; any other payload as it is."""
     if isinstance(payload, tuple) and payload and isinstance(payload[-1], HistoryPoint):
         return payload[-days:]
     return payload
@@ -72,10 +74,10 @@ def prometheus(readings: Sequence[Reading], components: Mapping[str, Component],
 
     Of the timeline only the last day is given: Prometheus keeps its own past.
     """
-    lines: list[str] = []
-    for reading in readings:
-        lines += _samples(reading, components[reading.component].section, now)
-    return "\n".join(_grouped(lines)) + "\n"
+    samples = [
+        sample for reading in readings for sample in _samples(reading, components[reading.component].section, now)
+    ]
+    return "".join(f"{line}\n" for line in _grouped(samples))
 
 
 def _samples(reading: Reading, section: str, now: int) -> Iterator[str]:
@@ -93,13 +95,11 @@ def _samples(reading: Reading, section: str, now: int) -> Iterator[str]:
         yield from _figures(f"crossfade_{section}", msgspec.to_builtins(payload), labels)
 
 
-def _figures(prefix: str, value: Json, labels: Mapping[str, str]) -> Iterator[str]:
+def _figures(prefix: str, value: Json | tuple[Json, ...], labels: Mapping[str, str]) -> Iterator[str]:
     """The numbers in a payload, each under the path that leads to it; a named part becomes a label."""
     match value:
-        case bool():
-            yield _sample(prefix, labels, int(value))
-        case int() | float():
-            yield _sample(prefix, labels, value)
+        case bool() | int() | float():
+            yield from _known(prefix, labels, value)
         case dict():
             name = value.get("name")
             inner = {**labels, "name": name} if isinstance(name, str) else labels
@@ -107,15 +107,21 @@ def _figures(prefix: str, value: Json, labels: Mapping[str, str]) -> Iterator[st
                 yield _sample(f"{prefix}_up", inner, int(status == "up"))
             for key, part in value.items():
                 yield from _figures(f"{prefix}_{_snake(key)}", part, inner)
-        case list():
-            for part in value:
-                yield from _figures(prefix, part, labels)
+        case list() | tuple():  # to_builtins() leaves a tuple as it is
+            for number, part in enumerate(value):
+                named = isinstance(part, dict) and isinstance(part.get("name"), str)
+                yield from _figures(prefix, part, labels if named else {**labels, "number": str(number)})
+
+
+def _known(name: str, labels: Mapping[str, str], value: float) -> Iterator[str]:
+    """The sample, unless it is no number at all."""
+    if math.isfinite(value):
+        yield _sample(name, labels, value)
 
 
 def _sample(name: str, labels: Mapping[str, str], value: float) -> str:
     inside = ",".join(f'{key}="{_escape(text)}"' for key, text in labels.items())
-    number = repr(value) if math.isfinite(value) else "NaN"
-    return f"{name}{{{inside}}} {number}"
+    return f"{_NOT_IN_A_NAME.sub('_', name)}{{{inside}}} {+value!r}"
 
 
 def _escape(text: str) -> str:
@@ -126,7 +132,7 @@ def _snake(name: str) -> str:
     return "".join(f"_{char.lower()}" if char.isupper() else char for char in name)
 
 
-def _grouped(samples: Sequence[str]) -> Iterator[str]:
+def _grouped(samples: Iterable[str]) -> Iterator[str]:
     """All samples of a metric together, under its type, as the format demands."""
     by_name: dict[str, list[str]] = {}
     for sample in samples:

@@ -50,7 +50,8 @@ class Server:
         settings = app.settings
         events = Events(app.ingest, app.writer, WRITE_SOURCE, max_body=int(settings.max_body_mb * 1e6),
                         max_in_flight=IN_FLIGHT)
-        rest = litestar(app)
+        self._stream = Stream(lambda: api.live_json(app))
+        rest = litestar(app, self._stream)
 
         async def route(scope: Message, receive: Receive, send: Send) -> None:
             if scope["type"] == "http" and str(scope["path"]).startswith(PREFIX):
@@ -63,9 +64,13 @@ class Server:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
 
+    async def close(self) -> None:
+        """Ends the answers that would never end; call it when the server is about to stop."""
+        await self._stream.close()
+
 
 @get("/", guards=[may_read], include_in_schema=False)
-async def dashboard(app: App) -> Template:
+async def dashboard(app: api.AppDependency) -> Template:
     """The live dashboard."""
     readings = await api.section_readings(app, "all")
     return Template("dashboard.html", context={
@@ -73,9 +78,7 @@ async def dashboard(app: App) -> Template:
     })
 
 
-def litestar(app: App) -> Litestar:
-    stream = Stream(lambda: api.live_json(app))
-
+def litestar(app: App, stream: Stream) -> Litestar:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with app.running():
@@ -96,7 +99,7 @@ def litestar(app: App) -> Litestar:
         response_headers=HEADERS,
         exception_handlers={HTTPError: _explain, HTTPException: _explain_litestar, Exception: _explain_unexpected},
         openapi_config=OpenAPIConfig(
-            title="Crossfade", version=__version__, path="/api", use_handler_docstrings=True,
+            title="Crossfade", version=__version__, path="/schema", use_handler_docstrings=True,
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         ),
         logging_config=None,

@@ -1,14 +1,30 @@
+-- name: has_meta
+SELECT count(*) FROM information_schema.tables WHERE table_name = 'meta'
+
+-- name: meta
+SELECT value FROM meta WHERE name = $name
+
+-- name: set_meta
+INSERT OR REPLACE INTO meta VALUES ($name, $value)
+
+-- name: hash_of_a_known_message
+SELECT CAST(hash(1::USMALLINT, 'crossfade') AS VARCHAR)
+
+-- name: compute_keys
+UPDATE events SET key = hash(source, message_id)
+
 -- name: read_segment
--- The lines of a segment, as rows; {reader} is the CSV reader's call.
+-- The lines of a segment, as rows; {columns} are the journal's.
 CREATE OR REPLACE TEMP TABLE incoming AS
 SELECT source, received, coalesce(raw_ts + clock_offset, received) AS ts, raw_ts,
        hash(source, message_id) AS key, message_id, event, user_id, anonymous_id, session_id, properties
-FROM {reader}
+FROM read_csv(
+    $path, columns = {{{columns}}}, delim = '\t', quote = '', escape = '', header = false, auto_detect = false,
+    new_line = '\n', nullstr = '', max_line_size = {max_line}
+)
 
 -- name: measure_incoming
-SELECT count(*), count(DISTINCT key), min(ts), max(ts), min(received) FILTER (raw_ts IS NULL),
-       max(received) FILTER (raw_ts IS NULL)
-FROM incoming
+SELECT count(*), count(DISTINCT key), min(ts), max(ts), min(received) FILTER (raw_ts IS NULL) FROM incoming
 
 -- name: drop_repeats
 -- Keeps the first of each message within the segment.
@@ -31,7 +47,11 @@ WHERE raw_ts BETWEEN $since AND $until AND key IN (SELECT key FROM incoming)
 -- Without a time of its own, a message is looked for among those that came shortly before.
 INSERT INTO suspects
 SELECT source, message_id FROM events
-WHERE raw_ts IS NULL AND received BETWEEN $since AND $until AND key IN (SELECT key FROM incoming)
+WHERE raw_ts IS NULL AND received >= $since AND key IN (SELECT key FROM incoming)
+
+-- name: newest_row
+-- By way of the last segment, which is quick: max(rowid) alone reads the whole table.
+SELECT max(rowid) FROM events WHERE segment >= (SELECT max(segment) FROM events)
 
 -- name: suspects_by_recency
 -- A sender that writes a new time into a retry is caught while the message is among the last ones stored.
@@ -63,27 +83,23 @@ WHEN MATCHED THEN UPDATE SET n = r.n + i.n
 WHEN NOT MATCHED THEN INSERT VALUES (i.minute, i.event, i.n)
 
 -- name: merge_days
--- A day starts with a whole minute in every zone, so the minutes add up to days.
+-- A day starts with a whole minute in every zone (since 1973), so the minutes add up to days.
 MERGE INTO day_rollup AS r
 USING (
     SELECT d.day AS day, m.event AS event, CAST(sum(m.n) AS BIGINT) AS n
     FROM (SELECT CAST(minute AS BIGINT) * 60000000 AS ts, event, n FROM minutes) AS m
-    ASOF JOIN days AS d ON m.ts >= d.start GROUP BY ALL
+    ASOF JOIN (SELECT unnest($days) AS day, unnest($starts) AS start) AS d ON m.ts >= d.start GROUP BY ALL
 ) AS i
 ON r.day = i.day AND r.event = i.event
 WHEN MATCHED THEN UPDATE SET n = r.n + i.n, segment = $segment
 WHEN NOT MATCHED THEN INSERT VALUES (i.day, i.event, i.n, $segment)
 
--- name: known_days
-SELECT min(day), max(day) FROM days HAVING count(*) > 0
-
 -- name: advance
 UPDATE progress SET segment = $segment, stored = stored + $stored, duplicates = duplicates + $duplicates,
                     quarantined = quarantined + $quarantined
 
--- name: keep_rejects
-INSERT INTO quarantine
-SELECT $segment, line, first(error_message), first(csv_line) FROM reject_errors GROUP BY line
+-- name: quarantine
+INSERT INTO quarantine SELECT $segment, unnest($lines), unnest($reasons), unnest($texts)
 
 -- name: progress
 SELECT segment, stored, duplicates, quarantined FROM progress
@@ -107,9 +123,16 @@ SELECT day, event, CAST(sum(n) AS BIGINT) FROM day_rollup WHERE day BETWEEN $fir
 -- name: days_touched
 SELECT day, max(segment) FROM day_rollup WHERE segment > $segment GROUP BY day
 
+-- name: scans_until
+-- The last segment that goes into one answer.
+SELECT max(segment) FROM (
+    SELECT segment FROM events WHERE segment > $segment AND event IN ('scan_started', 'scan_completed')
+    ORDER BY segment LIMIT $most
+)
+
 -- name: scan_events
 SELECT segment, ts, event, properties FROM events
-WHERE segment > $segment AND event IN ('scan_started', 'scan_completed') ORDER BY segment, ts
+WHERE segment > $segment AND segment <= $last AND event IN ('scan_started', 'scan_completed') ORDER BY segment, ts
 
 -- name: forget
 DELETE FROM events WHERE ts < $before

@@ -28,7 +28,5 @@ CREATE TABLE minute_rollup (minute INTEGER NOT NULL, event VARCHAR NOT NULL, n B
 -- segment: the last one that changed the row, so that a day that was counted before is known to be stale.
 CREATE TABLE day_rollup (day DATE NOT NULL, event VARCHAR NOT NULL, n BIGINT NOT NULL, segment UINTEGER NOT NULL);
 
--- The first moment of each day in the store's time zone.
-CREATE TABLE days (day DATE NOT NULL, start BIGINT NOT NULL);
-
+-- Lines that could not be stored. Line 0 stands for all lines of a segment that could not be read at all.
 CREATE TABLE quarantine (segment UINTEGER NOT NULL, line BIGINT NOT NULL, reason VARCHAR NOT NULL, text VARCHAR);

@@ -1,0 +1,175 @@
+"""A request's body, taken apart into events.
+
+A batch of well-formed track events is decoded whole, in C. Any other comes apart into the events' own JSON texts, to
+be judged one by one, so that one bad event never spoils its batch.
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+from msgspec import Raw, Struct
+
+from .clock import read_iso
+from .event import Event
+
+
+class Malformed(ValueError):  # noqa: N818  it says what is wrong
+    """A body that is no batch at all: nothing of it can be judged event by event."""
+
+
+class _Batch(Struct, frozen=True, rename="camel"):
+    """A batch in which every event is as it should be."""
+
+    batch: list[Event]
+    sent_at: datetime | None = None
+
+
+class _Envelope(Struct, frozen=True, rename="camel"):
+    """A batch, before its events are judged."""
+
+    batch: list[Raw]
+    sent_at: str | None = None
+
+
+class _Single(Struct, frozen=True, rename="camel"):
+    """What a single call says of its sending."""
+
+    sent_at: str | None = None
+
+
+_decode_batch = msgspec.json.Decoder(_Batch).decode
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_single = msgspec.json.Decoder(_Single).decode
+_skip_space = re.compile(r"[ \t\n\r]*").match
+
+
+def decode_batch(body: bytes) -> tuple[list[Event], datetime | None] | None:
+    """The events of a batch that is flawless in shape, and when it was sent; None when it needs a closer look."""
+    try:
+        whole = _decode_batch(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return whole.batch, whole.sent_at
+
+
+def open_envelope(body: bytes) -> tuple[list[Raw], datetime | None]:
+    """Each event of a batch as its own JSON text, and when the batch was sent.
+
+    Raises Malformed when the body is not a batch.
+    """
+    try:
+        envelope = _decode_envelope(body)
+    except msgspec.ValidationError as error:
+        raise Malformed(f"the body is not a batch: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return _open_lenient(body, str(error))
+    except RecursionError:
+        raise Malformed("the body is nested too deeply") from None
+    return envelope.batch, _sent_at(envelope.sent_at)
+
+
+def open_single(body: bytes) -> tuple[list[Raw], datetime | None]:
+    """The same for a body that is one call by itself."""
+    body = body.removeprefix(codecs.BOM_UTF8)
+    try:
+        sent_at = _decode_single(body).sent_at
+    except msgspec.ValidationError as error:
+        raise Malformed(f"the body is not a call: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        sent_at = None  # parse() says what is wrong with it
+    return [Raw(body)], _sent_at(sent_at)
+
+
+def _open_lenient(body: bytes, complaint: str) -> tuple[list[Raw], datetime | None]:
+    """The same for a body with a bare NaN or half a surrogate pair, which real clients send: it is cut into events."""
+    reader = _Reader(body.removeprefix(codecs.BOM_UTF8).decode(errors="surrogateescape"))
+    try:
+        batch, sent_at = reader.batch()
+    except (ValueError, RecursionError):
+        raise Malformed(f"the body is not JSON: {complaint}") from None
+    if batch is None or not (sent_at is None or isinstance(sent_at, str)):
+        raise Malformed("the body is not a batch: it needs a list under `batch`, and text under `sentAt` if at all")
+    return [Raw(text.encode(errors="surrogateescape")) for text in batch], _sent_at(sent_at)
+
+
+class _Reader:
+    """Finds where each event of a batch begins and ends, by what Python's json takes for JSON."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        # A float for an int: of no use here but to avoid the limit that Python sets to an int's digits.
+        self._decode = json.JSONDecoder(parse_int=float, strict=False).raw_decode
+
+    def batch(self) -> tuple[list[str] | None, object]:
+        """The texts under ``batch`` (None when no list is there), and what is under ``sentAt``.
+
+        Raises ValueError for what not even Python's json takes.
+        """
+        batch, sent_at = None, None
+        self._need("{")
+        for _ in self._members("}"):
+            key = self._value()
+            self._need(":")
+            if key == "batch":
+                batch = self._list()
+            elif key == "sentAt":
+                sent_at = self._value()
+            else:
+                self._value()
+        self._need("")
+        return batch, sent_at
+
+    def _list(self) -> list[str] | None:
+        if not self._takes("["):
+            self._value()
+            return None
+        texts = []
+        for _ in self._members("]"):
+            start = self._next()
+            self._value()
+            texts.append(self._text[start:self._at])
+        return texts
+
+    def _members(self, end: str) -> Iterator[None]:
+        """Stops at each member of a list or object, to be read by the caller, until it has ended."""
+        if self._takes(end):
+            return
+        yield
+        while not self._takes(end):
+            self._need(",")
+            yield
+
+    def _value(self) -> object:
+        value, self._at = self._decode(self._text, self._next())
+        return value
+
+    def _takes(self, wanted: str) -> bool:
+        """Steps over the character if it is the next one."""
+        at = self._next()
+        if self._text[at:at + 1] != wanted:
+            return False
+        self._at = at + len(wanted)
+        return True
+
+    def _need(self, wanted: str) -> None:
+        if not self._takes(wanted):
+            raise ValueError(f"{wanted or 'the end'} is missing")
+
+    def _next(self) -> int:
+        """Where the next token begins."""
+        space = _skip_space(self._text, self._at)
+        return space.end() if space else self._at
+
+
+def _sent_at(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    moment = read_iso(text)
+    if moment is None:
+        raise Malformed(f"sentAt is not a time: {text[:40]!r}")
+    return moment

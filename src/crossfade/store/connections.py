@@ -1,0 +1,53 @@
+"""DuckDB's connections: the loader's own, and a cursor for each question that is asked at the same time."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Lock
+
+import duckdb
+
+
+class Connections:
+    """One opening of the file. A cursor that is not in use waits for the next question, on whatever thread."""
+
+    def __init__(self, loader: duckdb.DuckDBPyConnection) -> None:
+        self.loader = loader
+        self._idle: list[duckdb.DuckDBPyConnection] = []
+        self._closed = False
+        self._lock = Lock()
+
+    @contextmanager
+    def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A cursor for one question. Raises duckdb.Error when the store is closed."""
+        with self._lock:
+            cursor = self._idle.pop() if self._idle else self.loader.cursor()
+        try:
+            yield cursor
+        finally:
+            with self._lock:
+                if self._closed:
+                    cursor.close()
+                else:
+                    self._idle.append(cursor)
+
+    def close(self) -> None:
+        """Lets go of the file; a question that is still running keeps it until it is answered."""
+        with self._lock:
+            self._closed = True
+            for connection in (*self._idle, self.loader):
+                connection.close()
+            self._idle.clear()
+
+
+@contextmanager
+def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """All that is done within is on disk when it ends, or has left no trace when it raises."""
+    connection.execute("BEGIN")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # The first error is the one to tell; and a COMMIT that failed has left nothing to roll back.
+        with suppress(duckdb.Error):
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,76 @@
+"""Which lines of a segment can be stored: the careful look, after DuckDB has refused the segment as a whole."""
+
+import re
+from pathlib import Path
+
+from msgspec import Struct
+
+from crossfade.core.clock import DAY
+from crossfade.core.line import COLUMNS
+
+MAX_LINE = 32 << 20
+"""Bytes that a line may have, its newline included."""
+EARLIEST = 1096 * DAY
+"""1973: since then a day has started with a whole minute in every time zone, so that minutes add up to days."""
+LATEST = 376_200 * DAY
+"""About the year 3000; minutes until then fit into 32 bits."""
+
+_TEXT_KEPT = 2_000
+_RANGES = {"USMALLINT": (0, 2**16 - 1), "BIGINT": (-(2**63), 2**63 - 1)}
+_MAY_BE_EMPTY = frozenset({"raw_ts", "user_id", "anonymous_id", "session_id"})
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f]")
+
+
+class Refused(Struct, frozen=True):
+    """A line that cannot be stored: its number from 1, why, and how it begins."""
+
+    line: int
+    reason: str
+    text: str
+
+
+def sift(segment: Path, fit: Path) -> list[Refused]:
+    """Writes the lines that can be stored into ``fit``; gives the others. Raises OSError."""
+    refused = []
+    with segment.open("rb") as lines, fit.open("wb") as good:
+        for number, line in enumerate(lines, 1):
+            reason = fault(line.removesuffix(b"\n"))
+            if reason is None:
+                good.write(line)
+            else:
+                refused.append(Refused(number, reason, line[:_TEXT_KEPT].decode(errors="replace").rstrip("\n")))
+    return refused
+
+
+def fault(line: bytes) -> str | None:
+    """Why the line, without its newline, cannot be stored; None when it can."""
+    if len(line) >= MAX_LINE:
+        return f"it has {len(line):,} bytes"
+    try:
+        text = line.decode()
+    except UnicodeDecodeError as error:
+        return f"it is not UTF-8: {error.reason} at byte {error.start}"
+    if _CONTROL.search(text):
+        return "it holds a control character"
+    values = text.split("\t")
+    if len(values) != len(COLUMNS):
+        return f"it has {len(values)} columns, not {len(COLUMNS)}"
+    faults = (_fault(name, kind, value) for (name, kind), value in zip(COLUMNS, values, strict=True))
+    return next(filter(None, faults), None) or _time_fault(*values[1:4])
+
+
+def _fault(name: str, kind: str, value: str) -> str | None:
+    if not value:
+        return None if name in _MAY_BE_EMPTY else f"{name} is empty"
+    if kind not in _RANGES:
+        return None
+    least, most = _RANGES[kind]
+    if _INTEGER.fullmatch(value) is None or not least <= int(value) <= most:
+        return f"{name} is no {kind}: {value[:40]!r}"
+    return None
+
+
+def _time_fault(received: str, offset: str, raw: str) -> str | None:
+    moment = int(raw) + int(offset) if raw else int(received)
+    return None if EARLIEST <= moment < LATEST else "its time lies before 1973 or after 3000"

@@ -1,0 +1,55 @@
+"""The commands as a shell sees them: help, usage errors, exit statuses."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from crossfade import __version__
+
+COMMANDS = (
+    [], ["serve"], ["demo"], ["scan"], ["import"], ["flags"], ["flags", "set"], ["flags", "log"], ["aggregate"],
+)
+
+
+def crossfade(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "crossfade", *arguments], capture_output=True, text=True,
+                          timeout=60, check=False, env=os.environ | {"COLUMNS": "120"})
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help(command: list[str]) -> None:
+    done = crossfade(*command, "--help")
+    assert done.returncode == 0
+    assert "Usage:" in done.stdout
+    assert "\x1b[" not in done.stdout, "colours are for terminals"
+
+
+def test_the_version() -> None:
+    assert crossfade("--version").stdout.strip() == __version__
+
+
+@pytest.mark.parametrize("arguments", [
+    ["no-such-command"], ["scan"], ["flags", "set"], ["serve", "--port", "many"], ["demo", "/no/such/folder"],
+    ["scan", ".", "--delete-duplicates"],
+], ids=" ".join)
+def test_wrong_usage_is_exit_2_and_says_how(arguments: list[str]) -> None:
+    done = crossfade(*arguments)
+    assert done.returncode == 2
+    assert done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_imports_none_of_the_servers_parts() -> None:
+    heavy = ("duckdb", "litestar", "sqlalchemy", "uvicorn", "pydantic", "httpx")
+    code = f"import sys, crossfade.cli.main; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_tracking_imports_none_of_the_servers_parts() -> None:
+    heavy = ("duckdb", "litestar", "sqlalchemy", "uvicorn", "pydantic", "typer", "psutil", "structlog")
+    code = f"import sys, crossfade.tracking.batcher; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

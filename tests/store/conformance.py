@@ -1,0 +1,280 @@
+"""What any EventStore backend must do, against a naive count in Python: subclass ``Conformance`` and give ``make``."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND
+from crossfade.core.days import Days
+from crossfade.store.port import EventStore, Loaded, SegmentUnreadable, StoreBusy
+
+BASE = 1_790_000_040 * SECOND
+"""A moment that is a whole minute."""
+ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kathmandu")
+NAMES = ("auth_success", "file_processed", "scan_started", "größe 😀 '\"{}")
+
+
+@dataclass(frozen=True)
+class Item:
+    """One line of a segment."""
+
+    message: str
+    raw: int | None = None
+    """As the sender wrote it; None when it wrote no time."""
+    received: int = BASE
+    offset: int = 0
+    source: int = 1
+    event: str = "file_processed"
+    user: str = ""
+    properties: str = "{}"
+
+    @property
+    def ts(self) -> int:
+        return self.received if self.raw is None else self.raw + self.offset
+
+    def line(self) -> str:
+        raw = "" if self.raw is None else self.raw
+        return (f"{self.source}\t{self.received}\t{self.offset}\t{raw}\t{self.message}\t{self.event}\t{self.user}\t\t\t"
+                f"{self.properties}\n")
+
+
+class Oracle:
+    """Every event once, in a list."""
+
+    def __init__(self, zone: str) -> None:
+        self.zone = ZoneInfo(zone)
+        self.kept: dict[tuple[int, str], Item] = {}
+        self.touched: dict[date, int] = {}
+
+    def load(self, number: int, items: Iterable[Item]) -> tuple[int, int]:
+        stored = seen = 0
+        for item in items:
+            seen += 1
+            if (item.source, item.message) not in self.kept:
+                self.kept[item.source, item.message] = item
+                self.touched[self.day(item.ts)] = number
+                stored += 1
+        return stored, seen - stored
+
+    def day(self, moment: int) -> date:
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=moment)).astimezone(self.zone).date()
+
+    def counts(self, since: int, until: int) -> dict[str, int]:
+        return dict(Counter(item.event for item in self.kept.values() if since <= item.ts < until))
+
+    def users(self, event: str, since: int, until: int) -> int:
+        return len({item.user for item in self.kept.values()
+                    if item.event == event and since <= item.ts < until and item.user})
+
+    def days(self) -> dict[date, dict[str, int]]:
+        found: dict[date, Counter[str]] = defaultdict(Counter)
+        for item in self.kept.values():
+            found[self.day(item.ts)][item.event] += 1
+        return {day: dict(counts) for day, counts in found.items()}
+
+
+moments = st.one_of(
+    st.integers(BASE - 2 * MINUTE, BASE + 2 * MINUTE),  # many in the same few minutes
+    st.builds(lambda minute, off: BASE + minute * MINUTE + off, st.integers(-3, 3), st.sampled_from((-1, 0, 1))),
+    st.integers(BASE - 400 * DAY, BASE),
+    st.integers(94_694_400 * SECOND, BASE),
+)
+
+
+@st.composite
+def _items(draw: st.DrawFn) -> Item:
+    raw = draw(st.none() | moments)
+    # A message that is sent again keeps its name and its time; which ones meet is left to the few ids.
+    return Item(
+        f"m{draw(st.integers(0, 60))}", raw, BASE + draw(st.integers(0, 3 * HOUR)),
+        draw(st.sampled_from((0, 0, 1, -SECOND, 90 * MINUTE))), draw(st.integers(1, 2)),
+        draw(st.sampled_from(NAMES)), draw(st.sampled_from(("", "", "ann", "bob", "zoë"))),
+    )
+
+
+loads = st.lists(st.lists(_items(), min_size=1, max_size=25), min_size=1, max_size=5)
+edges = st.one_of(moments, st.just(BASE), st.integers(BASE - 500 * DAY, BASE + 500 * DAY))
+
+
+class Conformance:
+    """The tests. A segment file is written beside the store's own file, in a folder that is the test's."""
+
+    def make(self, path: Path, days: Days) -> EventStore:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Iterable[EventStore]:
+        made = self.make(tmp_path / "events", Days())
+        yield made
+        made.close()
+
+    @settings(max_examples=25)
+    @given(batches=loads, zone=st.sampled_from(ZONES), spans=st.lists(st.tuples(edges, edges), max_size=4),
+           reopen=st.booleans())
+    def test_it_agrees_with_a_naive_count(self, batches: list[list[Item]], zone: str, spans: list[tuple[int, int]],
+                                          reopen: bool) -> None:
+        with TemporaryDirectory() as folder:
+            path = Path(folder)
+            store, oracle = self.make(path / "events", Days(zone)), Oracle(zone)
+            try:
+                for number, items in enumerate(batches, 1):
+                    stored, duplicates = oracle.load(number, items)
+                    assert load(store, path, number, items) == Loaded(number, stored, duplicates, 0)
+                    assert store.load(number, path / f"{number}.tsv") == Loaded(number, 0, 0, 0)  # a replay
+                    agree(store, oracle, spans)
+                    if reopen:
+                        store.close()
+                        store = self.make(path / "events", Days(zone))
+                agree(store, oracle, spans)
+                assert store.days_touched(len(batches)) == {}
+                assert store.days_touched(len(batches) - 1) == {
+                    day: segment for day, segment in oracle.touched.items() if segment == len(batches)
+                }
+            finally:
+                store.close()
+
+    def test_an_empty_store_has_nothing(self, store: EventStore) -> None:
+        assert store.last_segment() == 0
+        assert store.counts(0, BASE) == {}
+        assert store.distinct_users("auth_success", 0, BASE) == 0
+        assert store.days(date(1973, 1, 1), date(2999, 1, 1)) == {}
+        assert store.days_touched(0) == {}
+        assert store.scan_events(0) == []
+        status = store.status()
+        assert (status.segment, status.stored, status.duplicates, status.quarantined) == (0, 0, 0, 0)
+
+    @pytest.mark.parametrize("ids", [("a", "a"), ("a", "b", "a", "b", "c")])
+    def test_a_message_that_stands_twice_in_a_segment_counts_once(self, store: EventStore, tmp_path: Path,
+                                                                  ids: tuple[str, ...]) -> None:
+        items = [Item(name, BASE + place, event=f"e{place}") for place, name in enumerate(ids)]
+        assert load(store, tmp_path, 1, items) == Loaded(1, len(set(ids)), len(ids) - len(set(ids)), 0)
+        assert store.counts(0, BASE + HOUR) == {f"e{ids.index(name)}": 1 for name in set(ids)}  # the first one stays
+
+    def test_a_retry_is_recognised_however_long_ago_it_was(self, store: EventStore, tmp_path: Path) -> None:
+        first = Item("old", BASE - 5_000 * DAY, received=BASE - 5_000 * DAY)
+        load(store, tmp_path, 1, [first])
+        load(store, tmp_path, 2, [Item(f"x{i}", BASE + i) for i in range(100)])
+        again = [replace(first, received=BASE + DAY, offset=7), Item("new", BASE)]
+        assert load(store, tmp_path, 3, again) == Loaded(3, 1, 1, 0)
+
+    def test_a_retry_with_another_time_is_recognised_among_the_last_events(self, store: EventStore,
+                                                                           tmp_path: Path) -> None:
+        load(store, tmp_path, 1, [Item("a", BASE - 300 * DAY), Item("b", None)])
+        again = [Item("a", BASE), Item("a", None), Item("b", BASE - DAY)]
+        assert load(store, tmp_path, 2, again) == Loaded(2, 0, 3, 0)
+
+    def test_a_retry_without_a_time_is_recognised_for_a_week_even_when_the_clock_was_set_back(
+        self, store: EventStore, tmp_path: Path,
+    ) -> None:
+        load(store, tmp_path, 1, [Item("a", None, BASE), Item("b", None, BASE + HOUR)])
+        again = [Item("a", None, BASE + 7 * DAY), Item("b", None, BASE + 7 * DAY)]
+        assert load(store, tmp_path, 2, again) == Loaded(2, 0, 2, 0)
+        assert load(store, tmp_path, 3, [Item("b", None, BASE)]) == Loaded(3, 0, 1, 0)
+
+    def test_the_same_id_from_another_source_is_another_event(self, store: EventStore, tmp_path: Path) -> None:
+        items = [Item("a", BASE), Item("a", BASE, source=2)]
+        assert load(store, tmp_path, 1, items).stored == 2
+        assert load(store, tmp_path, 2, [*items, Item("a", BASE, source=65_535)]) == Loaded(2, 1, 2, 0)
+
+    def test_scans_come_segment_by_segment(self, store: EventStore, tmp_path: Path) -> None:
+        load(store, tmp_path, 1, [Item("a", BASE + 5, event="scan_completed", properties='{"scanId":"1"}'),
+                                  Item("b", BASE + 1, event="scan_started"), Item("c", BASE)])
+        load(store, tmp_path, 2, [Item("d", BASE, event="scan_started")])
+        told = [(found.segment, found.at, found.event, found.properties) for found in store.scan_events(0)]
+        assert told == [(1, BASE + 1, "scan_started", "{}"), (1, BASE + 5, "scan_completed", '{"scanId":"1"}'),
+                        (2, BASE, "scan_started", "{}")]
+        assert [found.segment for found in store.scan_events(1)] == [2]
+        assert store.scan_events(2) == []
+
+    def test_a_bad_line_does_not_keep_the_others(self, store: EventStore, tmp_path: Path) -> None:
+        good = [Item("a", BASE).line(), Item("b", None, user="ann").line()]
+        bad = ["\n", "\t" * 9 + "\n", "x\n", good[0].replace("1\t", "99999\t", 1), good[0].replace("{}", ""),
+               Item("c", 10**17).line(), Item("c", -5).line(), Item("", BASE).line(), good[0].replace("a", "\0")]
+        path = tmp_path / "1.tsv"
+        path.write_text("".join([good[0], *bad, good[1]]))
+        assert store.load(1, path) == Loaded(1, 2, 0, len(bad))
+        assert store.counts(0, BASE + HOUR) == {"file_processed": 2}
+        assert store.status().quarantined == len(bad)
+        assert store.load(1, path) == Loaded(1, 0, 0, 0)
+        assert load(store, tmp_path, 2, [Item("a", BASE), Item("z", BASE)]) == Loaded(2, 1, 1, 0)
+
+    def test_a_segment_of_bad_lines_alone_is_done_with(self, store: EventStore, tmp_path: Path) -> None:
+        path = tmp_path / "1.tsv"
+        path.write_bytes(b"\xff\xfe\n" * 3)
+        assert store.load(1, path) == Loaded(1, 0, 0, 3)
+        assert store.last_segment() == 1
+
+    @pytest.mark.parametrize("spoil", [
+        lambda path: path.unlink(), lambda path: (path.unlink(), path.mkdir()),
+    ], ids=["missing", "a folder"])
+    def test_a_file_that_cannot_be_read_leaves_nothing_behind(
+        self, store: EventStore, tmp_path: Path, spoil: Callable[[Path], object],
+    ) -> None:
+        load(store, tmp_path, 1, [Item("a", BASE)])
+        path = tmp_path / "2.tsv"
+        path.write_text(Item("b", BASE).line())
+        spoil(path)
+        with pytest.raises(SegmentUnreadable, match=r"2\.tsv"):
+            store.load(2, path)
+        assert store.last_segment() == 1
+        assert store.counts(0, BASE + HOUR) == {"file_processed": 1}
+        assert load(store, tmp_path / "elsewhere", 3, [Item("b", BASE)]) == Loaded(3, 1, 0, 0)
+
+    def test_a_segment_can_be_set_aside(self, store: EventStore, tmp_path: Path) -> None:
+        load(store, tmp_path, 1, [Item("a", BASE)])
+        store.set_aside(2, 70, "gone")
+        store.set_aside(2, 70, "gone")  # a replay
+        assert store.last_segment() == 2
+        assert store.status().quarantined == 70
+        assert load(store, tmp_path, 3, [Item("b", BASE)]).stored == 1
+
+    def test_forgetting_takes_raw_events_and_leaves_what_was_counted(self, store: EventStore, tmp_path: Path) -> None:
+        items = [Item(str(age), BASE - age * DAY, user=str(age)) for age in range(10)]
+        load(store, tmp_path, 1, items)
+        assert store.forget(BASE - 4 * DAY) == 5
+        assert store.forget(BASE - 4 * DAY) == 0
+        store.rest()
+        assert store.distinct_users("file_processed", 0, BASE + 1) == 5
+        assert sum(day["file_processed"] for day in store.days(date(1973, 1, 1), date(2999, 1, 1)).values()) == 10
+        assert store.counts(BASE - 20 * DAY, BASE + MINUTE) == {"file_processed": 10}
+        assert load(store, tmp_path, 2, [items[0], Item("new", BASE)]) == Loaded(2, 1, 1, 0)
+        assert store.status().stored == 11
+
+    def test_a_closed_store_says_so(self, tmp_path: Path) -> None:
+        store = self.make(tmp_path / "events", Days())
+        load(store, tmp_path, 1, [Item("a", BASE)])
+        store.close()
+        store.close()
+        with pytest.raises(StoreBusy):
+            load(store, tmp_path, 2, [Item("b", BASE)])
+
+
+def load(store: EventStore, folder: Path, number: int, items: Iterable[Item]) -> Loaded:
+    """Writes a segment and has it loaded."""
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{number}.tsv"
+    path.write_text("".join(item.line() for item in items))
+    return store.load(number, path)
+
+
+def agree(store: EventStore, oracle: Oracle, spans: Iterable[tuple[int, int]]) -> None:
+    """Every question has the oracle's answer."""
+    for since, until in (*spans, (0, BASE + 1_000 * DAY), (BASE, BASE), (BASE + 1, BASE + MINUTE - 1)):
+        assert store.counts(since, until) == oracle.counts(since, until)
+        assert store.distinct_users("auth_success", since, until) == oracle.users("auth_success", since, until)
+    days = oracle.days()
+    assert store.days(date(1970, 1, 1), date(3000, 1, 1)) == days
+    for day in list(days)[:3]:
+        assert store.days(day, day) == {day: days[day]}
+    assert store.days_touched(0) == oracle.touched
+    status = store.status()
+    assert status.stored == len(oracle.kept)
+    assert status.bytes > 0

@@ -1,0 +1,162 @@
+"""Writes docs/reference.md from the code: `make docs`. A test fails while the two differ."""
+
+import ast
+import inspect
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import typer.main
+from litestar.routes import HTTPRoute
+
+from crossfade.cli.main import app as cli
+from crossfade.core import event, flag, payloads
+from crossfade.core.reading import Origin, Reason
+from crossfade.settings import Settings
+from crossfade.web import api
+from crossfade.web.events import CALLS, PREFIX
+
+TARGET = Path(__file__).parent.parent / "docs" / "reference.md"
+
+SETTINGS = ("By environment variable, or in lower case without the prefix in the TOML file that `CROSSFADE_CONFIG` or "
+            "`serve --config` names. The environment wins.")
+FLAGS = ("Seeded at the first start from the environment, by the name in capitals, with or without `NEXT_PUBLIC_`; "
+         "changed at run time by `crossfade flags set` or `PATCH /api/flags`.")
+ENVIRONMENT = {
+    "CROSSFADE_CONFIG": "A TOML file of settings, as `serve --config`.",
+    "CROSSFADE_URL": "The server that commands talk to, as `--url`.",
+    "CROSSFADE_ADMIN_TOKEN": "The admin token, in place of the data folder's. A server keeps it there.",
+    "CROSSFADE_WRITE_KEY": "The write key, in place of the data folder's. A server keeps it there.",
+    "CROSSFADE_PATIENCE_S": "Seconds for which `import`, `scan` and `demo` wait for an absent or busy server; 30.",
+}
+COMPONENTS = {
+    "businessMetrics": payloads.BusinessMetrics,
+    "systemMetrics": payloads.SystemMetrics,
+    "infrastructureMetrics": payloads.InfrastructureMetrics,
+    "infrastructureMetrics.services[]": payloads.Service,
+    "infrastructureMetrics.queue": payloads.IngestQueue,
+    "infrastructureMetrics.disk": payloads.Disk,
+    "historicalData[]": payloads.HistoryPoint,
+}
+
+
+def main() -> None:
+    TARGET.write_text(reference())
+
+
+def reference() -> str:
+    parts = (settings(), flags(), events(), components(), routes(), commands())
+    head = ["# Reference", "", "Made from the code by `make docs`.", ""]
+    return "\n".join([*head, *(line for part in parts for line in part)]).replace("``", "`")
+
+
+def settings() -> Iterator[str]:
+    yield from ("## Settings", "", SETTINGS, "", "| variable | default | meaning |", "| --- | --- | --- |")
+    for name, field in Settings.model_fields.items():
+        default = "the XDG data folder" if name == "data" else _literal(field.get_default(call_default_factory=True))
+        yield f"| `CROSSFADE_{name.upper()}` | {default} | {field.description} |"
+    for name, meaning in ENVIRONMENT.items():
+        yield f"| `{name}` | – | {meaning} |"
+    yield ""
+
+
+def flags() -> Iterator[str]:
+    yield from ("## Flags", "", FLAGS, "", "| flag | in JSON | default |", "| --- | --- | --- |")
+    for name in flag.BUILT_IN:
+        yield f"| `{name}` | `{flag.camel(name)}` | {'on' if name in flag.ON_BY_DEFAULT else 'off'} |"
+    yield ""
+
+
+def events() -> Iterator[str]:
+    yield from ("## Events", "", f"`POST {PREFIX}…` with the write key by Basic auth: "
+                + ", ".join(f"`{call}`" for call in sorted(CALLS)) + ".", "",
+                "Built-in names: " + ", ".join(f"`{name}`" for name in event.BUILT_IN) + ". Any other is welcome.", "",
+                "An event is rejected alone, for one of: " + ", ".join(f"`{why}`" for why in event.Why) + ".", "")
+
+
+def components() -> Iterator[str]:
+    yield from ("## Components", "", "Sources: " + ", ".join(f"`{origin}`" for origin in Origin)
+                + ". Reasons: " + ", ".join(f"`{reason}`" for reason in Reason) + ".", "")
+    for name, struct in COMPONENTS.items():
+        yield from (f"### {name}", "", inspect.getdoc(struct) or "", "", "| field | type | meaning |",
+                    "| --- | --- | --- |")
+        meanings = _meanings(struct)
+        for field in msgspec.structs.fields(struct):
+            yield f"| `{field.encode_name}` | {_type(field.type)} | {meanings.get(field.name, '')} |"
+        yield ""
+
+
+def routes() -> Iterator[str]:
+    yield from ("## HTTP", "", "| route | who | meaning |", "| --- | --- | --- |",
+                "| `GET /` | reader | The live dashboard. |",
+                "| `GET /schema/openapi.json` | anyone | This API, for programs. |")
+    for call in sorted(CALLS):
+        yield f"| `POST {PREFIX}{call}` | write key | The Segment spec's call. |"
+    for handler in sorted(api.HANDLERS, key=lambda handler: min(handler.paths)):
+        method, path = min(handler.http_methods), min(handler.paths)
+        yield f"| `{method} {path}` | {_who(handler)} | {_first_line(handler.fn)} |"
+    yield ""
+
+
+def commands() -> Iterator[str]:
+    yield from ("## Commands", "")
+    group = typer.main.get_command(cli)
+    for name, command in _walk("crossfade", group):
+        yield from (f"### {name}", "", (command.help or "").strip(), "", "| option | meaning |", "| --- | --- |")
+        for parameter in command.params:
+            names = ", ".join(f"`{option}`" for option in parameter.opts) if parameter.param_type_name == "option" \
+                else f"`{parameter.metavar or parameter.name.upper()}`"
+            meaning = (getattr(parameter, "help", None) or "").strip()
+            if parameter.name not in {"help", "install_completion", "show_completion"}:
+                yield f"| {names} | {meaning} |"
+        yield ""
+
+
+def _walk(name, command):
+    yield name, command
+    for child, inner in sorted(getattr(command, "commands", {}).items()):
+        yield from _walk(f"{name} {child}", inner)
+
+
+def _who(handler) -> str:
+    guards = {guard.__name__ for guard in handler.guards or ()}
+    if "may_change" in guards:
+        return "admin token"
+    return "reader" if "may_read" in guards else "anyone"
+
+
+def _first_line(function) -> str:
+    return (inspect.getdoc(function) or "").split("\n\n")[0].replace("\n", " ")
+
+
+def _literal(value: object) -> str:
+    return "–" if value is None or value in ({}, []) else f"`{value}`"
+
+
+def _type(kind: object) -> str:
+    name = getattr(kind, "__name__", "") if not hasattr(kind, "__args__") else str(kind)
+    return name.replace(" | None", ", may be null").replace("tuple[", "list of ").replace(", ...]", "").replace(
+        "crossfade.core.payloads.", "")
+
+
+def _meanings(struct: type) -> dict[str, str]:
+    """The text that stands below each field in the source."""
+    body = ast.parse(inspect.getsource(struct)).body[0].body
+    return {
+        field.target.id: below.value.value.replace("\n", " ")
+        for field, below in itertools.pairwise(body)
+        if isinstance(field, ast.AnnAssign) and isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+    }
+
+
+def all_routes(app) -> set[str]:
+    """What the server really serves, for the test that nothing is undocumented."""
+    return {
+        f"{method} {route.path_format}" for route in app.routes if isinstance(route, HTTPRoute)
+        for method in route.methods - {"OPTIONS", "HEAD"}
+    }
+
+
+if __name__ == "__main__":
+    main()
