@@ -1,6 +1,7 @@
 """Settings for all tests."""
 
 import os
+import signal
 
 import hypothesis
 import pytest
@@ -8,6 +9,11 @@ import pytest
 # A busy machine is slow now and then: no deadline. In CI every run draws the same examples.
 hypothesis.settings.register_profile("crossfade", deadline=None, derandomize="CI" in os.environ)
 hypothesis.settings.load_profile("crossfade")
+
+
+# Whoever starts the tests in the background has the shell ignore Ctrl-C for them, and a program started from here
+# would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

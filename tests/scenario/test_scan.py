@@ -1,6 +1,7 @@
 """`crossfade scan` on real files, tracked into a real server."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -76,8 +77,12 @@ def test_an_interrupted_scan_says_that_it_was_cancelled(server: Server, tmp_path
         [sys.executable, "-m", "crossfade", "scan", str(tree), "--data", str(server.data)],
         env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )
+    while not any((server.data / "journal").glob("*.tsv")):
+        assert scanning.poll() is None
+    scanning.send_signal(signal.SIGSTOP)  # a scan under way, for as long as we look at it
     server.await_that(lambda: server.live("business")["business"]["backgroundScans"] == 1)
-    scanning.send_signal(2)
+    scanning.send_signal(signal.SIGINT)
+    scanning.send_signal(signal.SIGCONT)
     _, errors = scanning.communicate(timeout=60)
     assert scanning.returncode == 130
     assert "Traceback" not in errors

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crossfade.core.clock import DAY, HOUR, MINUTE
@@ -109,6 +109,7 @@ noise = st.one_of(
 
 @settings(max_examples=60)
 @given(lines=st.lists(noise, min_size=1, max_size=12))
+@example(lines=[b"\t" * 9])  # a line without any value
 def test_whatever_a_file_holds_it_is_stored_or_quarantined(tmp_path_factory, lines):
     folder = tmp_path_factory.mktemp("noise")
     store = EmbeddedStore(folder / "e", Days())

@@ -40,6 +40,7 @@ def settings(host: str | None, port: int | None, data: Path | None, config: Path
 
 def open_app(chosen: Settings) -> App:
     """Raises CommandError, one sentence that says what to do, when the server cannot start."""
+    os.umask(0o077)  # what the folder holds is nobody else's
     try:
         return App(chosen, SystemClock(), os.environ)
     except (DataFolderError, StoreError, StateError, FlagError) as error:

@@ -106,8 +106,8 @@ class EmbeddedStore:
             lines, distinct, earliest, latest, first_arrival = self._one("measure_incoming")
             stored = 0
             if lines:
-                if earliest < EARLIEST or latest >= LATEST:
-                    raise _CalendarError("an event's time lies before 1973 or after 3000")
+                if earliest is None or earliest < EARLIEST or latest >= LATEST:
+                    raise _CalendarError("an event's time is unknown, or lies before 1973 or after 3000")
                 stored = self._deduplicate(lines, distinct, first_arrival)
             if stored:
                 self._store(number, self._days.of(earliest), self._days.of(latest))

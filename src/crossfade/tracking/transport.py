@@ -83,7 +83,7 @@ class Transport:
             if isinstance(reply, _Reply):
                 if not _is_passing(reply.status):
                     return self._final(reply)
-                trouble = f"the server is busy ({reply.status})"
+                trouble = f"the server is busy ({reply.status} {_message(reply.body)}".rstrip() + ")"
                 delay = max(reply.retry_after, pause)
             else:
                 trouble = f"the server does not answer ({reply})"
