@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from crossfade import scan as scanning
 from crossfade.cli.client import Client
@@ -64,13 +64,14 @@ def _bar(console: Console) -> Progress:
 
 
 def _watch(bar: Progress) -> Callable[[scanning.Progress], None]:
-    tasks: dict[scanning.Stage, int] = {}
+    tasks: dict[scanning.Stage, TaskID] = {}
 
     def watch(seen: scanning.Progress) -> None:
         if seen.stage not in tasks:
+            for before in bar.tasks:  # of a walk nobody knows the end before it is there
+                bar.update(before.id, total=before.completed)
             tasks[seen.stage] = bar.add_task(seen.stage.value, total=seen.total_files, bytes="")
-        bar.update(tasks[seen.stage], completed=seen.files, total=seen.total_files,  # type: ignore[arg-type]
-                   bytes=decimal(seen.bytes))
+        bar.update(tasks[seen.stage], completed=seen.files, total=seen.total_files, bytes=decimal(seen.bytes))
 
     return watch
 
@@ -92,13 +93,15 @@ def _report(result: ScanResult, cleanup: Cleanup | None, as_json: bool) -> None:
         console.print(f"  {decimal(found.size)} × {len(found.copies) + 1}: {show(found.kept.path)}", markup=False,
                       highlight=False)
     if len(result.sets) > SHOWN:
-        console.print(f"  … and {len(result.sets) - SHOWN:,} more sets")
+        console.print(f"  … and {len(result.sets) - SHOWN:,} more sets", highlight=False)
     if result.irregular:
-        console.print(f"{len(result.irregular):,} links, sockets and the like were left alone")
+        console.print(f"{len(result.irregular):,} links, sockets and the like were left alone",
+                      highlight=False)
     for issue in result.errors[:SHOWN]:
         console.print(f"  {issue.error.value}: {issue.path}: {issue.message}", markup=False, highlight=False)
     if len(result.errors) > SHOWN:
-        console.print(f"  … and {len(result.errors) - SHOWN:,} more that could not be read")
+        console.print(f"  … and {len(result.errors) - SHOWN:,} more that could not be read",
+                      highlight=False)
     if cleanup is not None:
         console.print(f"{cleanup.removed:,} duplicates deleted, {decimal(cleanup.freed)} freed; "
                       f"{len(cleanup.left):,} left alone, {len(cleanup.errors):,} failed", highlight=False)
