@@ -17,6 +17,7 @@ from crossfade.datafolder import DataFolderError
 from crossfade.settings import Settings
 from crossfade.state.errors import StateError
 from crossfade.store.port import StoreError
+from crossfade.web.protocol import OneWriteProtocol
 from crossfade.web.server import Server
 
 GRACE = 3
@@ -62,8 +63,8 @@ class Announcing(uvicorn.Server):
 
     def __init__(self, application: Server, ready: Callable[[], None]) -> None:
         super().__init__(uvicorn.Config(
-            application, loop="uvloop", http="httptools", ws="none", lifespan="on", log_config=None, access_log=False,
-            server_header=False, timeout_graceful_shutdown=GRACE, timeout_keep_alive=75, backlog=2048,
+            application, loop="uvloop", http=OneWriteProtocol, ws="none", lifespan="on", log_config=None,
+            access_log=False, server_header=False, timeout_graceful_shutdown=GRACE, timeout_keep_alive=75, backlog=2048,
         ))
         self._application = application
         self._ready = ready
