@@ -1,4 +1,7 @@
-"""Who may do what: reading is open on loopback alone, every change needs the admin token."""
+"""Who may do what: reading is open on loopback alone, every change needs the admin token.
+
+The guards are coroutines, since Litestar runs plain functions in a thread: that would cost more than the reading.
+"""
 
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
@@ -10,21 +13,21 @@ from .errors import HTTPError
 MAX_ACTOR = 100
 
 
-def may_change(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+async def may_change(connection: ASGIConnection, _: BaseRouteHandler) -> None:  # type: ignore[type-arg]
     """Raises HTTPError 401 unless the admin token is given."""
     scheme, _separator, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not connection.app.state.crossfade.admin.matches(token.strip()):
         raise HTTPError(401, "unauthorized", "this needs the admin token, as Authorization: Bearer <token>")
 
 
-def may_read(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+async def may_read(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
     """Open while only this machine can reach the server, and only under a name of it; else as for changes.
 
     The name is checked since a page of another site may have its own name point to this machine.
     """
     settings: Settings = connection.app.state.crossfade.settings
     if not settings.on_loopback:
-        may_change(connection, handler)
+        await may_change(connection, handler)
         return
     host = connection.headers.get("host", "").rpartition("]")[2].partition(":")[0] or "::1"
     if host.lower() not in LOOPBACK | {settings.host, *settings.allowed_hosts}:
