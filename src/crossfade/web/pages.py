@@ -156,7 +156,7 @@ LAYOUTS: Mapping[str, Layout] = {
         Field("filesProcessed", "Files processed", "count", "last 24 hours"),
         Field("duplicatesDetected", "Duplicates detected", "count", "last 24 hours"),
         Field("cleanupActionsExecuted", "Clean-ups executed", "count", "last 24 hours"),
-        Field("backgroundScans", "Background scans", "count", "last 24 hours"),
+        Field("backgroundScans", "Background scans", "count", "running now"),
         Field("authSuccessRate", "Sign-ins succeeded", "percent", "of the attempts; 100 without one"),
     )),
     "systemMetrics": Layout("System", (
