@@ -9,7 +9,7 @@ import pytest
 from crossfade import __version__
 
 COMMANDS = (
-    [], ["serve"], ["demo"], ["scan"], ["import"], ["flags"], ["flags", "set"], ["flags", "log"], ["aggregate"],
+    [], ["serve"], ["demo"], ["scan"], ["import"], ["flags"], ["flags", "set"], ["flags", "log"], ["aggregate"], ["track"],
 )
 
 

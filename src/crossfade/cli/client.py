@@ -12,9 +12,11 @@ from crossfade.cli.errors import CommandError
 from crossfade.datafolder import DataFolderError, server_note
 from crossfade.keys import Keys, find
 from crossfade.settings import default_data
+from crossfade.tracking import Tracker
 from crossfade.tracking.transport import Transport
 
 DEFAULT_URL = "http://127.0.0.1:8787"
+NO_WRITE_KEY = "there is no write key: name the server's data folder with --data, or set CROSSFADE_WRITE_KEY"
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -45,9 +47,17 @@ class Client:
     def transport(self) -> Transport:
         """For events. Raises CommandError when there is no write key."""
         if not self._keys.write_key:
-            raise CommandError("there is no write key: name the server's data folder with --data, or set "
-                               "CROSSFADE_WRITE_KEY")
+            raise CommandError(NO_WRITE_KEY)
         return Transport(self.url, self._keys.write_key, patience=_patience(os.environ))
+
+    def tracker(self, spool: Path) -> Tracker:
+        """For events that must survive an absent server. Raises CommandError when there is no write key."""
+        if not self._keys.write_key:
+            raise CommandError(NO_WRITE_KEY)
+        try:
+            return Tracker(self.url, self._keys.write_key, spool=spool)
+        except ValueError as error:
+            raise CommandError(str(error)) from None
 
     def _ask(self, method: str, path: str, body: Json, query: Mapping[str, str | int]) -> Json:
         headers = {"X-Crossfade-Actor": f"{getpass.getuser()}@{socket.gethostname()}"}

@@ -96,6 +96,24 @@ def import_events(
 
 
 @app.command()
+def track(
+    event: Annotated[str | None, typer.Argument(help="The event's name.", show_default=False)] = None,
+    user: Annotated[str | None, typer.Option(help="Who did it.", show_default=False)] = None,
+    properties: Annotated[list[str] | None, typer.Option("--property", "-p", metavar="NAME=VALUE",
+                                                         help="What else is to be said; may be repeated.")] = None,
+    stdin: Annotated[bool, typer.Option("--stdin", help="Track each line of standard input, a JSON object with "
+                                        "event, userId, properties, timestamp.")] = False, *,
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Sends an event, or one a line; what cannot be delivered waits in a spool."""
+    from crossfade.cli import track as command
+
+    if event is None and not stdin:
+        raise typer.BadParameter("give the event's name, or --stdin", param_hint="EVENT")
+    command.track(event, user=user, properties=properties or (), stdin=stdin, url=url, data=data, as_json=as_json)
+
+
+@app.command()
 def aggregate(url: Url = None, data: Data = None, as_json: AsJson = False) -> None:
     """Counts every closed day that lacks its statistics or has changed since. The server does it by itself too."""
     from crossfade.cli import aggregate as command

@@ -1,1 +1,10 @@
 """What an application imports to send events; it needs none of the server's parts."""
+
+from .aio import AsyncTracker
+from .backoff import Backoff
+from .core import SpoolFull
+from .hooks import Call
+from .stats import FlushResult, Stats
+from .tracker import Tracker
+
+__all__ = ["AsyncTracker", "Backoff", "Call", "FlushResult", "SpoolFull", "Stats", "Tracker"]
