@@ -9,7 +9,8 @@ import pytest
 from crossfade import __version__
 
 COMMANDS = (
-    [], ["serve"], ["demo"], ["scan"], ["import"], ["flags"], ["flags", "set"], ["flags", "log"], ["aggregate"], ["track"],
+    [], ["serve"], ["demo"], ["scan"], ["import"], ["flags"], ["flags", "set"], ["flags", "log"], ["aggregate"],
+    ["track"],
 )
 
 
