@@ -10,10 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.core.clock import HOUR, SECOND, ManualClock
+from crossfade.core.latency import LONGEST, RELATIVE_ERROR, SHORTEST
 from crossfade.requestlog import (
-    LONGEST,
-    RELATIVE_ERROR,
-    SHORTEST,
     App,
     LoggedRequests,
     Message,

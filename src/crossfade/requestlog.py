@@ -1,6 +1,5 @@
 """The server's own request log: counts, errors and latencies over a sliding window, in fixed memory."""
 
-import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -9,24 +8,12 @@ from threading import Lock
 from msgspec import Struct
 
 from crossfade.core.clock import Clock
+from crossfade.core.latency import BUCKETS, bucket_of, quantile_ms
 
 SLOTS = 60
-RELATIVE_ERROR = 0.02
-"""Of a quantile, for latencies between SHORTEST and LONGEST."""
-SHORTEST = 10e-6
-"""Seconds. Anything quicker counts as this."""
-LONGEST = 100.0
-"""Seconds. Anything slower counts as this."""
-
 CLIENT_GONE = 499
 """What is recorded where the client left before its answer: no error of ours."""
 FAILED = 500
-
-# Bucket n > 0 holds the latencies from SHORTEST · GROWTH^(n-1) to SHORTEST · GROWTH^n.
-_GROWTH = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
-_SCALE = 1 / math.log(_GROWTH)
-_SHIFT = 1 - math.log(SHORTEST) * _SCALE
-_LAST = math.ceil(math.log(LONGEST / SHORTEST) * _SCALE) + 1
 
 Message = MutableMapping[str, object]
 Receive = Callable[[], Awaitable[Message]]
@@ -55,7 +42,7 @@ class _Slot:
     def __init__(self, number: int) -> None:
         self.number = number
         self.errors = 0
-        self.counts = [0] * (_LAST + 1)
+        self.counts = [0] * BUCKETS
 
 
 class RequestLog:
@@ -81,13 +68,7 @@ class RequestLog:
         slot = self._newest
         if (now + self._offset) // self._slot_us != slot.number:
             slot = self._turn(now)
-        if seconds >= LONGEST:
-            bucket = _LAST
-        elif seconds > SHORTEST:
-            bucket = int(math.log(seconds) * _SCALE + _SHIFT)
-        else:
-            bucket = 0
-        slot.counts[bucket] += 1
+        slot.counts[bucket_of(seconds)] += 1
         if status >= FAILED:
             slot.errors += 1
 
@@ -122,26 +103,6 @@ class RequestLog:
         if number < newest - 1:
             self._offset = newest * self._slot_us - now
         return max(number, newest)
-
-
-def quantile_ms(counts: list[int], share: float) -> float | None:
-    """The latency of the nearest rank, in milliseconds, from the counts of the buckets; None if all are 0."""
-    rank = max(1, math.ceil(share * sum(counts)))
-    seen = 0
-    for bucket, count in enumerate(counts):
-        seen += count
-        if seen >= rank:
-            return _middle(bucket) * 1_000
-    return None
-
-
-def _middle(bucket: int) -> float:
-    """The latency, in seconds, whose relative distance to both ends of the bucket is the same."""
-    if bucket == 0:
-        return SHORTEST
-    if bucket == _LAST:
-        return LONGEST
-    return SHORTEST * float(_GROWTH ** (bucket - 1)) * (1 + RELATIVE_ERROR)
 
 
 class LoggedRequests:
