@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from crossfade import ingest as ingests
@@ -14,6 +15,7 @@ from crossfade.core import line
 from crossfade.core.clock import DAY, HOUR, SECOND, ManualClock, iso
 from crossfade.core.envelope import Malformed
 from crossfade.core.event import Limits, Why
+from crossfade.core.ledger import Account, Report
 from crossfade.ingest import BATCH_CALLS, SINGLE_CALLS, Ingest, Taken, TooLarge
 from crossfade.journal import Journal, JournalFailed, JournalFull, segment_files
 
@@ -42,12 +44,21 @@ def take(ingest: Ingest, body: object, call: str = "batch") -> Taken:
     return taken
 
 
-def texts(journal: Journal) -> list[str]:
+def written(journal: Journal) -> list[str]:
     return "".join(path.read_text() for _, path in segment_files(journal.folder)).split("\n")[:-1]
 
 
+def texts(journal: Journal) -> list[str]:
+    return [text for text in written(journal) if line.decode(text).message_id]
+
+
+def reports(journal: Journal) -> list[Report]:
+    return [line.decode_report(found.properties) for found in map(line.decode, written(journal))
+            if not found.message_id]
+
+
 def stored(journal: Journal) -> list[line.Line]:
-    return [line.decode(text) for text in texts(journal)]
+    return list(map(line.decode, texts(journal)))
 
 
 def track(message_id: str = "m", **more: object) -> dict[str, object]:
@@ -125,9 +136,10 @@ def test_single_calls_are_events_too(ingest: Ingest, journal: Journal, call: str
 @pytest.mark.parametrize("why", BAD)
 def test_a_bad_single_call_is_rejected(ingest: Ingest, journal: Journal, why: Why) -> None:
     taken = take(ingest, BAD[why].encode(), "track")
-    assert (taken.accepted, taken.on_disk) == (0, None)
+    assert taken.accepted == 0
     assert [(one.index, one.reason) for one in taken.rejected] == [(0, why)]
     assert texts(journal) == []
+    assert reports(journal) == [Report(nameless={why: 1})]
 
 
 @pytest.mark.parametrize("call", sorted(BATCH_CALLS | SINGLE_CALLS))
@@ -135,6 +147,40 @@ def test_a_bad_single_call_is_rejected(ingest: Ingest, journal: Journal, why: Wh
 def test_a_body_that_is_no_such_call_is_malformed(ingest: Ingest, call: str, body: bytes) -> None:
     with pytest.raises(Malformed):
         take(ingest, body, call)
+
+
+# Trackers of ours
+
+ID = "01976f4e-0000-7000-8000-000000000001"
+ACCOUNT = Account(ID, 7, 3, {"too_large": 1}, {"sampled": 2})
+
+
+def test_an_account_is_written_with_the_numbers_of_what_was_not_taken(ingest: Ingest, journal: Journal) -> None:
+    events = [track("1", sequence=4), track("2", sequence=5, timestamp=iso(0)), track("3", sequence=6),
+              track("4", sequence=7, timestamp=iso(0)), track("5", timestamp=iso(0))]
+    taken = take(ingest, {"batch": events, "tracker": msgspec.to_builtins(ACCOUNT)})
+    assert (taken.accepted, len(taken.rejected)) == (2, 3)
+    assert [(found.tracker, found.sequence) for found in stored(journal)] == [(ID, 4), (ID, 6)]
+    assert reports(journal) == [Report(ACCOUNT, {"too_old": ((5, 5), (7, 7))}, {"too_old": 1})]
+
+
+def test_a_heartbeat_is_a_batch_without_events(ingest: Ingest, journal: Journal) -> None:
+    taken = take(ingest, {"batch": [], "tracker": msgspec.to_builtins(ACCOUNT)})
+    assert (taken.accepted, taken.rejected) == (0, ())
+    assert reports(journal) == [Report(ACCOUNT)]
+    assert line.decode(written(journal)[0]).tracker == ID
+
+
+@pytest.mark.parametrize("tracker", [5, "mine", [], {}, {"id": "1"}, {**msgspec.to_builtins(ACCOUNT), "sequence": -1},
+                                     {**msgspec.to_builtins(ACCOUNT), "dropped": {str(n): 1 for n in range(100)}}])
+@pytest.mark.parametrize("odd", [{}, {"userId": 5}, {"properties": {"x": float("nan")}}])
+def test_what_others_call_tracker_and_sequence_is_passed_over(
+        ingest: Ingest, journal: Journal, tracker: object, odd: dict[str, object]) -> None:
+    bodies = [{"batch": [track("1", sequence=sequence), track("2", **odd)], "tracker": tracker}
+              for sequence in (1, -1, "x", 2**70, 1.5, None)]
+    for body in bodies:
+        assert take(ingest, body).accepted == 2 - ("properties" in odd)
+    assert {(found.tracker, found.sequence) for found in stored(journal)} == {("", 0)}
 
 
 # Time
@@ -160,8 +206,7 @@ def test_an_import_tells_of_the_past(ingest: Ingest, journal: Journal) -> None:
     events = [track("1", timestamp=iso(NOW - 3000 * DAY)), track("2")]
     taken = take(ingest, {"batch": events, "sentAt": iso(NOW - 3000 * DAY)}, "import")
     assert [(one.index, one.reason) for one in taken.rejected] == [(1, Why.MISSING_TIMESTAMP)]
-    found, = stored(journal)
-    assert found.ts == NOW - 3000 * DAY
+    assert [line.decode(text).ts for text in texts(journal)] == [NOW - 3000 * DAY]
     assert take(ingest, {"batch": events[:1]}, "import").accepted == 1
 
 

@@ -44,7 +44,7 @@ class House:
     def append(self, count: int = 1, *, at: int = NOW) -> None:
         """Events that are acknowledged when it returns."""
         first, self.count = self.count, self.count + count
-        lines = "".join(f"1\t{at}\t0\t{at}\tm{number}\te\tu\t\t\t{{}}\n" for number in range(first, self.count))
+        lines = "".join(f"1\t{at}\t0\t{at}\tm{number}\te\tu\t\t\t{{}}\t\t\n" for number in range(first, self.count))
         self.journal.append(lines.encode(), count, at).result(PATIENT)
 
     def stored(self) -> int:

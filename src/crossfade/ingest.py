@@ -10,7 +10,8 @@ from msgspec import Raw, Struct
 from crossfade.core import line
 from crossfade.core.clock import Clock, micros
 from crossfade.core.envelope import Malformed, decode_batch, open_envelope, open_single
-from crossfade.core.event import Event, Limits, Rejection, judge_time, parse
+from crossfade.core.event import Event, Limits, Rejection, judge_time, parse, sequence_of
+from crossfade.core.ledger import Account, Report, spans_of
 from crossfade.journal import Journal
 
 BATCH_CALLS = frozenset({"batch", "import"})
@@ -50,9 +51,8 @@ class Ingest:
         JournalFailed when it must be sent again later.
         """
         received = self._clock.now()
-        if call in BATCH_CALLS and (fast := self._flawless(call, body, source, received)) is not None:
-            return self._write(*fast, (), received)
-        return self._write(*self._judge(call, body, source, received), received)
+        judged = self._flawless(call, body, source, received) if call in BATCH_CALLS else None
+        return self._write(judged or self._judge(call, body, source, received))
 
     def unpack(self, body: bytes) -> bytes:
         """Undoes gzip. Raises TooLarge for a bomb, Malformed for anything else that is wrong with it."""
@@ -69,39 +69,42 @@ class Ingest:
             raise Malformed("bytes follow the gzip stream")
         return plain
 
-    def _flawless(self, call: str, body: bytes, source: int, received: int) -> tuple[bytes, int] | None:
+    def _flawless(self, call: str, body: bytes, source: int, received: int) -> "_Judged | None":
         """The fast way, for a batch in which nothing is unusual; None when something is."""
-        decoded = decode_batch(body)
-        if decoded is None:
+        batch = decode_batch(body)
+        if batch is None:
             return None
-        events, sent_at = decoded
-        if len(events) > MAX_EVENTS:
+        if len(batch.batch) > MAX_EVENTS:
             raise _too_many()
-        if sent_at is not None and sent_at.tzinfo is None:
+        if batch.sent_at is not None and batch.sent_at.tzinfo is None:
             return None
-        head = _head(call, source, received, sent_at)
+        head = _head(call, source, received, batch.sent_at, batch.tracker)
         try:
-            return line.encode(events, head, self._limits, needs_timestamp=call == "import"), len(events)
+            lines = line.encode(batch.batch, head, self._limits, needs_timestamp=call == "import")
         except line.Unfit:
             return None
+        return _Judged(head, lines, len(batch.batch), batch.tracker)
 
-    def _judge(self, call: str, body: bytes, source: int, received: int) -> tuple[bytes, int, tuple[Rejection, ...]]:
-        """The careful way, each event alone: the good ones' lines, how many they are, and the others."""
+    def _judge(self, call: str, body: bytes, source: int, received: int) -> "_Judged":
+        """The careful way, each event alone."""
         if body.count(b",") > MAX_VALUES:
             raise _too_many()
-        items, sent_at = open_single(body) if call in SINGLE_CALLS else open_envelope(body)
-        if len(items) > MAX_EVENTS:
+        opened = open_single(body) if call in SINGLE_CALLS else open_envelope(body)
+        if len(opened.items) > MAX_EVENTS:
             raise _too_many()
-        head = _head(call, source, received, sent_at)
+        head = _head(call, source, received, opened.sent_at, opened.account)
         events: list[Event] = []
         rejected: list[Rejection] = []
-        for index, item in enumerate(items):
+        numbers: list[int] = []
+        for index, item in enumerate(opened.items):
             verdict = self._verdict(item, call, head)
             if isinstance(verdict, Event):
                 events.append(verdict)
             else:
                 rejected.append(msgspec.structs.replace(verdict, index=index))
-        return line.encode(events, head, self._limits), len(events), tuple(rejected)
+                numbers.append(sequence_of(item) if head.tracker else 0)
+        lines = line.encode(events, head, self._limits)
+        return _Judged(head, lines, len(events), opened.account, tuple(rejected), tuple(numbers))
 
     def _verdict(self, item: Raw, call: str, head: line.Head) -> Event | Rejection:
         default_type = call if call in SINGLE_CALLS else "track"
@@ -110,15 +113,42 @@ class Ingest:
             return event
         return judge_time(event, head.received, head.offset, self._limits) or event
 
-    def _write(self, block: bytes, count: int, rejected: tuple[Rejection, ...], received: int) -> Taken:
-        future = self._journal.append(block, count, received) if count else None
-        return Taken(count, rejected, future)
+    def _write(self, judged: "_Judged") -> Taken:
+        """To the journal, with a report for the ledger where there is something to tell."""
+        block, count = judged.lines, judged.accepted
+        if judged.account is not None or judged.rejected:
+            block, count = block + line.encode_report(_report(judged), judged.head), count + 1
+        future = self._journal.append(block, count, judged.head.received) if count else None
+        return Taken(judged.accepted, judged.rejected, future)
 
 
-def _head(call: str, source: int, received: int, sent_at: datetime | None) -> line.Head:
+class _Judged(Struct, frozen=True):
+    """A request, before it is written."""
+
+    head: line.Head
+    lines: bytes
+    accepted: int
+    account: Account | None
+    rejected: tuple[Rejection, ...] = ()
+    numbers: tuple[int, ...] = ()
+    """The rejected events' numbers within their tracker; 0 for one without."""
+
+
+def _report(judged: _Judged) -> Report:
+    by_reason: dict[str, list[int]] = {}
+    for rejection, number in zip(judged.rejected, judged.numbers, strict=True):
+        by_reason.setdefault(rejection.reason, []).append(number)
+    return Report(
+        judged.account,
+        {reason: spans_of(numbers) for reason, numbers in by_reason.items() if any(numbers)},
+        {reason: numbers.count(0) for reason, numbers in by_reason.items() if not all(numbers)},
+    )
+
+
+def _head(call: str, source: int, received: int, sent_at: datetime | None, account: Account | None) -> line.Head:
     """An import tells of the past: its sender's clock says nothing about its events' times."""
     offset = 0 if call == "import" or sent_at is None else received - micros(sent_at)
-    return line.Head(source, received, offset)
+    return line.Head(source, received, offset, account.id if account else "")
 
 
 def _too_many() -> TooLarge:

@@ -33,6 +33,8 @@ RETRY = 1.0
 PATIENCE = 30
 """Tries after which a segment whose file cannot be read is set aside."""
 ASIDE = ".aside"
+ACCOUNT_DAYS = 30
+"""Days for which a tracker that is done is shown by itself in the ledger."""
 
 Follower = Callable[[], None]
 """Called in the loader's thread after events came in, or nothing happened for a while."""
@@ -53,7 +55,7 @@ class Loader:
         self._busy_since = time.monotonic()
         self._kept_at = time.monotonic()
         self._told_at = float("-inf")
-        self._forgot_at = 0
+        self._tidied_at = 0
         self._tries = 0
         self.trouble: str | None = None
         """Why the last segment could not be loaded, while that lasts."""
@@ -177,7 +179,7 @@ class Loader:
         if now - self._kept_at < (QUIET if quiet else UPKEEP_EVERY):
             return
         self._kept_at = now
-        for step in (self._store.rest, self._pack, self._forget_packs, self._forget_raw):
+        for step in (self._store.rest, self._pack, self._forget_packs, self._daily):
             try:
                 step()
             except Exception:
@@ -189,13 +191,16 @@ class Loader:
     def _forget_packs(self) -> None:
         self._archive.forget(self._clock.now())
 
-    def _forget_raw(self) -> None:
-        """Once a day, drops raw events that are older than they are to be kept.
+    def _daily(self) -> None:
+        """Once a day, drops raw events that are older than they are to be kept, and closes trackers' accounts.
 
-        They are kept for a day longer than ingest takes events for, so that no retry finds its first try gone.
+        Raw events are kept for a day longer than ingest takes events for, so that no retry finds its first try gone.
         """
         now = self._clock.now()
-        if self._raw_keep is not None and now - self._forgot_at >= DAY:
+        if now - self._tidied_at < DAY:
+            return
+        self._store.settle(now - ACCOUNT_DAYS * DAY)
+        if self._raw_keep is not None:
             gone = self._store.forget(now - (self._raw_keep + 1) * DAY)
-            self._forgot_at = now
             log.info("loader: forgot raw events", events=gone, older_than_days=self._raw_keep + 1)
+        self._tidied_at = now

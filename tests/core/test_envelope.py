@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from crossfade.core.envelope import Malformed, decode_batch, open_envelope, open_single
+from crossfade.core.envelope import Batch, Malformed, Opened, decode_batch, open_envelope, open_single
 from crossfade.core.event import Event, Limits, Rejection, Why, parse
 
 GOOD = b'{"event":"e","messageId":"m"}'
 
 
 def apart(body: bytes) -> list[bytes]:
-    return [bytes(item) for item in open_envelope(body)[0]]
+    return [bytes(item) for item in open_envelope(body).items]
 
 
 def test_a_batch_comes_apart_into_its_events() -> None:
@@ -46,7 +46,7 @@ def test_odd_events_leave_the_others_whole(first: str, second: str) -> None:
         body = b'%s{"a":{"batch":0},"sentAt":"2026-11-22T12:00:00Z",%s"batch":[' % (space, space)
         body += (space + b"," + space).join(items) + b"]%s}%s" % (space, space)
         assert apart(body) == items
-        assert open_envelope(body)[1] == datetime(2026, 11, 22, 12, tzinfo=UTC)
+        assert open_envelope(body).sent_at == datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("name", "why"), [
@@ -55,7 +55,7 @@ def test_odd_events_leave_the_others_whole(first: str, second: str) -> None:
 ])
 def test_the_odd_event_is_rejected_alone(name: str, why: Why) -> None:
     for others in ([], [ODD["NaN"]]):
-        items = open_envelope(b'{"batch":[' + b",".join([GOOD, ODD[name], *others]) + b"]}")[0]
+        items = open_envelope(b'{"batch":[' + b",".join([GOOD, ODD[name], *others]) + b"]}").items
         good, odd = (parse(item, "track", Limits()) for item in items[:2])
         assert isinstance(good, Event)
         assert isinstance(odd, Rejection)
@@ -82,7 +82,7 @@ def test_what_is_no_batch_is_malformed(body: bytes) -> None:
 
 def test_a_byte_order_mark_is_passed_over() -> None:
     assert apart(codecs.BOM_UTF8 + b'{"batch":[' + GOOD + b"]}") == [GOOD]
-    assert [bytes(item) for item in open_single(codecs.BOM_UTF8 + GOOD)[0]] == [GOOD]
+    assert [bytes(item) for item in open_single(codecs.BOM_UTF8 + GOOD).items] == [GOOD]
 
 
 @given(st.binary(max_size=60) | st.lists(st.sampled_from((
@@ -92,7 +92,7 @@ def test_a_byte_order_mark_is_passed_over() -> None:
 def test_any_bytes_are_events_or_malformed(body: bytes) -> None:
     for way in (open_envelope, open_single):
         try:
-            items, _ = way(body)
+            items = way(body).items
         except Malformed:
             continue
         assert all(isinstance(parse(item, "track", Limits()), Event | Rejection) for item in items)
@@ -111,8 +111,8 @@ def test_the_lenient_reader_cuts_where_json_does(items: list[object], indent: in
 
 def test_a_single_call_is_its_own_event() -> None:
     body = b'{"event":"e","sentAt":"2026-11-22T12:00:00+01:00"}'
-    assert open_single(body) == ([Raw(body)], datetime(2026, 11, 22, 11, tzinfo=UTC))
-    assert open_single(GOOD)[1] is None
+    assert open_single(body) == Opened([Raw(body)], datetime(2026, 11, 22, 11, tzinfo=UTC))
+    assert open_single(GOOD).sent_at is None
 
 
 @pytest.mark.parametrize("body", [b"[]", b"5", b'{"sentAt":5}', b'{"sentAt":"soon"}'])
@@ -122,5 +122,5 @@ def test_what_is_no_call_is_malformed(body: bytes) -> None:
 
 
 def test_a_batch_is_decoded_whole_when_nothing_is_odd() -> None:
-    assert decode_batch(b'{"batch":[' + GOOD + b'],"sentAt":"2026-11-22T12:00:00Z"}') == (
+    assert decode_batch(b'{"batch":[' + GOOD + b'],"sentAt":"2026-11-22T12:00:00Z"}') == Batch(
         [Event("e", "m")], datetime(2026, 11, 22, 12, tzinfo=UTC))

@@ -30,14 +30,14 @@ def test_a_line_is_the_columns_in_their_order() -> None:
     event = Event("e", "m", EPOCH + timedelta(microseconds=NOW - 3), user_id="u", anonymous_id="a", session_id="s",
                   properties=Raw(b'{"x": "\xc3\xa9"}'))
     text = line.encode((event,), line.Head(7, NOW, -2), LIMITS).decode()
-    expected = f'7\t{NOW}\t-2\t{NOW - 3}\tm\te\tu\ta\ts\t{{"x": "é"}}\n'
+    expected = f'7\t{NOW}\t-2\t{NOW - 3}\tm\te\tu\ta\ts\t{{"x": "é"}}\t\t\n'
     assert text == expected
     assert len(text.split("\t")) == len(line.COLUMNS)
 
 
 def test_what_is_absent_is_an_empty_column() -> None:
     block = line.encode((Event("e", "m"), Event("f", "n", context=Context("c"))), HEAD, LIMITS)
-    assert block.decode() == f"1\t{NOW}\t0\t\tm\te\t\t\t\t{{}}\n1\t{NOW}\t0\t\tn\tf\t\t\tc\t{{}}\n"
+    assert block.decode() == f"1\t{NOW}\t0\t\tm\te\t\t\t\t{{}}\t\t\n1\t{NOW}\t0\t\tn\tf\t\t\tc\t{{}}\t\t\n"
 
 
 def test_an_event_without_a_time_happened_when_it_was_received() -> None:
@@ -174,7 +174,7 @@ def test_what_the_fast_way_takes_the_careful_way_takes_in_the_same_words(
     if decoded is None:
         return
     try:
-        fast = line.encode(decoded[0], head, limits, needs_timestamp=needs_timestamp)
+        fast = line.encode(decoded.batch, head, limits, needs_timestamp=needs_timestamp)
     except line.Unfit:
         return
     careful = []
@@ -209,4 +209,4 @@ def test_the_fast_way_takes_ordinary_events(text: str, taken: bool) -> None:
     decoded = decode_batch(b'{"batch":[' + text.encode() + b"]}")
     assert (decoded is not None) == taken
     if decoded is not None:
-        assert line.encode(decoded[0], HEAD, LIMITS)
+        assert line.encode(decoded.batch, HEAD, LIMITS)

@@ -82,13 +82,25 @@ def stored(server: Server) -> dict[str, tuple[int, int, int]]:
 
 def check_all_stored_once(server: Server, notes: Path, *, exactly: bool = True) -> None:
     """A call that was cut off may have been taken or not: it is the one that had not returned."""
+    server.await_loaded()
+    ledger = server.http.get("/api/monitoring/ledger").json()
     found = stored(server)
+    check_the_ledger_says_so(ledger, sum(total for total, *_ in found.values()))
     returned = counts(notes)
     assert set(found) <= set(returned)
     for run, count in returned.items():
         total, different, highest = found.get(run, (0, 0, 0))
         assert total == different == highest, f"{run}: {total} stored, {different} different, the last is {highest}"
         assert highest == count or (not exactly and highest == count + 1), f"{run}: {count} tracked, {highest} stored"
+
+
+def check_the_ledger_says_so(ledger: dict[str, object], total: int) -> None:
+    totals = ledger["totals"]
+    parts = {"sent": total, "arrived": total, "stored": total, "rejected": {}, "waiting": 0, "missing": 0}
+    assert {name: totals[name] for name in parts} == parts, ledger
+    assert ledger["completeness"] == 100
+    assert totals["deduplicated"] == ledger["store"]["deduplicated"]
+    assert sum(one["sent"] for one in ledger["trackers"]) == total
 
 
 @pytest.mark.slow
@@ -210,6 +222,26 @@ def test_refused_events_are_kept_with_their_reason_and_hold_up_no_other(server: 
         assert name in kept
     assert not any(name in kept for name in good)
     assert stored(server) == {"mixed": (3, 3, 3)}
+
+
+def test_an_idle_tracker_is_told_from_a_dead_one(server: Server, tmp_path: Path) -> None:
+    server.start()
+
+    def states() -> dict[str, int]:
+        return server.http.get("/api/monitoring/ledger").json()["states"]
+
+    with Tracker(server.url, server.keys.write_key, spool=tmp_path / "idle", interval=0.1, heartbeat=0.2) as idle:
+        idle.track("file_processed")
+        dead = App("endless", server.url, server, tmp_path, "heartbeat=0.2", "interval=0.1")
+        server.await_that(lambda: states()["live"] == 2)
+        dead.end(signal.SIGKILL)
+        server.await_that(lambda: states() == {"silent": 1, "live": 1, "closed": 0, "settled": 0})
+        answer = server.cli("quality", "--json")
+        assert b'"silent"' in answer.stdout
+        table = server.cli("quality").stdout.decode()
+        assert f"{dead.process.pid} tracking_app.py" in table
+    drain(server.url, server, tmp_path / "spool")  # the next start brings what the dead one left
+    server.await_that(lambda: states() == {"silent": 0, "live": 0, "closed": 2, "settled": 0})
 
 
 def test_many_threads_and_trackers_in_one_folder(server: Server, tmp_path: Path) -> None:

@@ -8,17 +8,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crossfade.core import line
 from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND
 from crossfade.core.days import Days
+from crossfade.core.ledger import Account, Report, Standing, stand
 from crossfade.store.port import EventStore, Loaded, SegmentUnreadable, StoreBusy
 
 BASE = 1_790_000_040 * SECOND
 """A moment that is a whole minute."""
 ZONES = ("UTC", "Europe/Berlin", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kathmandu")
+TRACKER = "01976f4e-0000-7000-8000-000000000001"
 NAMES = ("auth_success", "file_processed", "scan_started", "größe 😀 '\"{}")
 
 
@@ -35,6 +39,8 @@ class Item:
     event: str = "file_processed"
     user: str = ""
     properties: str = "{}"
+    tracker: str = ""
+    number: int = 0
 
     @property
     def ts(self) -> int:
@@ -43,7 +49,7 @@ class Item:
     def line(self) -> str:
         raw = "" if self.raw is None else self.raw
         return (f"{self.source}\t{self.received}\t{self.offset}\t{raw}\t{self.message}\t{self.event}\t{self.user}\t\t\t"
-                f"{self.properties}\n")
+                f"{self.properties}\t{self.tracker}\t{self.number or ''}\n")
 
 
 class Oracle:
@@ -194,9 +200,46 @@ class Conformance:
         assert [found.segment for found in store.scan_events(1)] == [2]
         assert store.scan_events(2) == []
 
+    def test_what_came_of_each_tracker_is_accounted_for(self, store: EventStore, tmp_path: Path) -> None:
+        own = [Item(f"a{number}", BASE, tracker=TRACKER, number=number) for number in (1, 2, 4)]
+        told = Account(TRACKER, 5, 0, {}, {"sampled": 3})
+        write(tmp_path, 1, [*own, Item("z", BASE)], Report(told, {"too_old": ((3, 3),)}), Report(nameless={"deep": 2}))
+        assert store.load(1, tmp_path / "1.tsv") == Loaded(1, 4, 0, 0)
+        assert stand(store.ledger().entries[0]) == Standing(5, 3, 3, 0, {"too_old": 1}, {"sampled": 3}, 1, 0)
+        assert store.ledger().nameless == {"deep": 2}
+        # A batch that is sent again, with what was still to come, and a message id that is there already.
+        write(tmp_path, 2, [*own, Item("z", BASE, tracker=TRACKER, number=5), Item("a4", BASE)],
+              Report(msgspec.structs.replace(told, delivered=3, closed=True)), Report(nameless={"deep": 1, "odd": 1}))
+        assert store.load(2, tmp_path / "2.tsv") == Loaded(2, 0, 5, 0)
+        assert store.load(2, tmp_path / "2.tsv") == Loaded(2, 0, 0, 0)
+        entry, = store.ledger().entries
+        assert stand(entry) == Standing(5, 4, 3, 4, {"too_old": 1}, {"sampled": 3}, 0, 0)
+        assert (entry.account.closed, entry.first_seen, entry.last_seen, entry.source) == (True, BASE, BASE, 1)
+        assert store.ledger().nameless == {"deep": 3, "odd": 1}
+
+    def test_a_heartbeat_alone_is_a_segment(self, store: EventStore, tmp_path: Path) -> None:
+        write(tmp_path, 1, [], Report(Account(TRACKER, 2, 0, {}, {})))
+        assert store.load(1, tmp_path / "1.tsv") == Loaded(1, 0, 0, 0)
+        assert stand(store.ledger().entries[0]).waiting == 2
+
+    def test_trackers_that_are_done_are_added_up(self, store: EventStore, tmp_path: Path) -> None:
+        for number, closed in enumerate((True, False, True), 1):
+            tracker = TRACKER[:-1] + str(number)
+            write(tmp_path, number, [Item(tracker, BASE, tracker=tracker, number=1)],
+                  Report(Account(tracker, 1, 0, {}, {}, closed=closed)))
+            store.load(number, tmp_path / f"{number}.tsv")
+        before = store.ledger()
+        assert store.settle(BASE) == 0
+        assert store.ledger() == before
+        assert store.settle(BASE + 1) == 2
+        after = store.ledger()
+        assert (len(after.entries), after.past_trackers, after.past.sent, after.past.stored) == (1, 2, 2, 2)
+        assert store.settle(BASE + 1) == 0
+        assert store.ledger() == after
+
     def test_a_bad_line_does_not_keep_the_others(self, store: EventStore, tmp_path: Path) -> None:
         good = [Item("a", BASE).line(), Item("b", None, user="ann").line()]
-        bad = ["\n", "\t" * 9 + "\n", "x\n", good[0].replace("1\t", "99999\t", 1), good[0].replace("{}", ""),
+        bad = ["\n", "\t" * 11 + "\n", "x\n", good[0].replace("1\t", "99999\t", 1), good[0].replace("{}", ""),
                Item("c", 10**17).line(), Item("c", -5).line(), Item("", BASE).line(), good[0].replace("a", "\0")]
         path = tmp_path / "1.tsv"
         path.write_text("".join([good[0], *bad, good[1]]))
@@ -278,3 +321,9 @@ def agree(store: EventStore, oracle: Oracle, spans: Iterable[tuple[int, int]]) -
     status = store.status()
     assert status.stored == len(oracle.kept)
     assert status.bytes > 0
+
+
+def write(folder: Path, number: int, items: Iterable[Item], *reports: Report) -> None:
+    """Writes a segment with reports."""
+    told = (line.encode_report(report, line.Head(1, BASE)) for report in reports)
+    (folder / f"{number}.tsv").write_bytes("".join(item.line() for item in items).encode() + b"".join(told))

@@ -88,13 +88,13 @@ def test_a_retry_without_a_time_is_looked_for_among_what_came_in_a_week(store, t
 
 def test_quarantine_keeps_the_line_its_number_and_the_reason(store, tmp_path):
     path = tmp_path / "1.tsv"
-    path.write_bytes(Item("a", BASE).line().encode() + b"1\tx\t3\t4\tid\te\t\t\t\t{}\n" + b"\xffgarbage\n"
+    path.write_bytes(Item("a", BASE).line().encode() + b"1\tx\t3\t4\tid\te\t\t\t\t{}\t\t\n" + b"\xffgarbage\n"
                      + Item("b", BASE).line().encode() + b"short" + b"y" * 5_000 + b"\n")
     assert store.load(1, path) == Loaded(1, 2, 0, 3)
     kept = ask(store, "SELECT segment, line, reason, text FROM quarantine ORDER BY line")
-    assert kept[0] == (1, 2, "received is no BIGINT: 'x'", "1\tx\t3\t4\tid\te\t\t\t\t{}")
+    assert kept[0] == (1, 2, "received is no BIGINT: 'x'", "1\tx\t3\t4\tid\te\t\t\t\t{}\t\t")
     assert kept[1] == (1, 3, "it is not UTF-8: invalid start byte at byte 0", "\N{REPLACEMENT CHARACTER}garbage")
-    assert kept[2][:3] == (1, 5, "it has 1 columns, not 10")
+    assert kept[2][:3] == (1, 5, "it has 1 columns, not 12")
     assert len(kept[2][3]) == 2_000
     assert not list(tmp_path.glob("sifted*"))
 
@@ -103,13 +103,13 @@ noise = st.one_of(
     st.binary(max_size=40), st.just(Item("ok", BASE).line().encode()),
     st.builds(lambda fields: "\t".join(fields).encode() + b"\n", st.lists(
         st.sampled_from(("", "1", "-1", "70000", "1e3", " 7", "0x1", str(BASE), str(2**63), "9" * 30, "NaN", "{}", '"',
-                         "a\\", "#", "é")), min_size=9, max_size=11)),
+                         "a\\", "#", "é")), min_size=11, max_size=13)),
 )
 
 
 @settings(max_examples=60)
 @given(lines=st.lists(noise, min_size=1, max_size=12))
-@example(lines=[b"\t" * 9])  # a line without any value
+@example(lines=[b"\t" * 11])  # a line without any value
 def test_whatever_a_file_holds_it_is_stored_or_quarantined(tmp_path_factory, lines):
     folder = tmp_path_factory.mktemp("noise")
     store = EmbeddedStore(folder / "e", Days())

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crossfade.core.ledger import Account
 from crossfade.tracking import spool as module
 from crossfade.tracking.frame import pack
 from crossfade.tracking.heirs import Heirs
 from crossfade.tracking.spool import CURSOR, Batch, Full, Room, Spool
-from crossfade.tracking.wire import Account
 
-ACCOUNT = Account("t", 1, 1, 0, {})
+ACCOUNT = Account("01976f4e-0000-7000-8000-000000000001", 1, 1, {}, {})
 SMALL = 1 << 15
 
 
@@ -68,11 +68,11 @@ def test_a_dead_ones_records_are_adopted_where_it_stopped(tmp_path):
     while len(delivered) < 80:
         batch = spool.peek(8, 1 << 20)
         delivered += batch.records
-        spool.commit(batch, Account("one", 150, 80, 0, {"overflow": 2}))
+        spool.commit(batch, Account(ACCOUNT.id, 150, 80, {}, {"overflow": 2}))
     assert Spool.adopt(tmp_path / "one.spool") is None  # it lives
     spool.abandon()
     heir = Spool.adopt(tmp_path / "one.spool")
-    assert heir.account == Account("one", 150, 80, 0, {"overflow": 2})
+    assert heir.account == Account(ACCOUNT.id, 150, 80, {}, {"overflow": 2})
     assert delivered + drain(heir) == [text(n) for n in range(150)]
     heir.retire()
     assert Spool.adopt(tmp_path / "one.spool") is None

@@ -20,10 +20,12 @@ from msgspec.structs import replace
 from crossfade.core.clock import ManualClock
 from crossfade.core.envelope import decode_batch
 from crossfade.core.event import Event
+from crossfade.core.ledger import Account
 from crossfade.tracking import AsyncTracker, Backoff, SpoolFull, Tracker
 from crossfade.tracking.frame import unpack
 from crossfade.tracking.spool import size_of
-from crossfade.tracking.wire import Account, envelope, number
+from crossfade.tracking.stamp import new_id
+from crossfade.tracking.wire import envelope, number
 
 NOWHERE = "http://127.0.0.1:9"
 NOON = 1_795_348_800_123_456
@@ -51,12 +53,14 @@ def test_what_is_written_is_what_the_server_reads(tmp_path):
         "type": "track", "event": "file_processed", "messageId": name, "timestamp": "2026-11-22T12:00:00.123456Z",
         "sequence": 1, "properties": {"size": 12, "ok": True}, "userId": "user-1", "sessionId": "s",
     }
-    body = envelope([record], Account("t", 1, 0, 0, {}), "2026-11-22T12:00:01Z")
-    (event,), sent_at = decode_batch(body)
+    body = envelope([record], Account(new_id(1), 1, 0, {}, {}), "2026-11-22T12:00:01Z")
+    batch = decode_batch(body)
+    (event,) = batch.batch
     assert isinstance(event, Event)
     assert (event.message_id, event.user_id, event.session_id) == (name, "user-1", "s")
     assert event.timestamp == datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
-    assert sent_at == datetime(2026, 11, 22, 12, 0, 1, tzinfo=UTC)
+    assert batch.sent_at == datetime(2026, 11, 22, 12, 0, 1, tzinfo=UTC)
+    assert (event.sequence, batch.tracker.sequence) == (1, 1)
     tracker.shutdown(0)
 
 

@@ -121,6 +121,14 @@ def aggregate(url: Url = None, data: Data = None, as_json: AsJson = False) -> No
     command.aggregate(url=url, data=data, as_json=as_json)
 
 
+@app.command()
+def quality(url: Url = None, data: Data = None, as_json: AsJson = False) -> None:
+    """Says whether the figures can be trusted, and why: what was sent, stored, rejected, and what is missing."""
+    from crossfade.cli import quality as command
+
+    command.show(url=url, data=data, as_json=as_json)
+
+
 @flags_app.callback(invoke_without_command=True)
 def flags(context: typer.Context, url: Url = None, data: Data = None, as_json: AsJson = False) -> None:
     """Without a command: shows the flags."""

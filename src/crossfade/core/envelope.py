@@ -14,18 +14,30 @@ import msgspec
 from msgspec import Raw, Struct
 
 from .clock import read_iso
-from .event import Event
+from .event import NULL, Event
+from .ledger import Account
 
 
 class Malformed(ValueError):  # noqa: N818  it says what is wrong
     """A body that is no batch at all: nothing of it can be judged event by event."""
 
 
-class _Batch(Struct, frozen=True, rename="camel"):
+class Batch(Struct, frozen=True, rename="camel"):
     """A batch in which every event is as it should be."""
 
     batch: list[Event]
     sent_at: datetime | None = None
+    tracker: Account | None = None
+
+
+class Opened(Struct, frozen=True):
+    """A body, taken apart."""
+
+    items: list[Raw]
+    """Each event as its own JSON text."""
+    sent_at: datetime | None
+    account: Account | None = None
+    """What the tracker tells of itself, when it is one of ours."""
 
 
 class _Envelope(Struct, frozen=True, rename="camel"):
@@ -33,6 +45,7 @@ class _Envelope(Struct, frozen=True, rename="camel"):
 
     batch: list[Raw]
     sent_at: str | None = None
+    tracker: Raw = NULL
 
 
 class _Single(Struct, frozen=True, rename="camel"):
@@ -41,26 +54,23 @@ class _Single(Struct, frozen=True, rename="camel"):
     sent_at: str | None = None
 
 
-_decode_batch = msgspec.json.Decoder(_Batch).decode
+_decode_batch = msgspec.json.Decoder(Batch).decode
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_single = msgspec.json.Decoder(_Single).decode
+_decode_account = msgspec.json.Decoder(Account).decode
 _skip_space = re.compile(r"[ \t\n\r]*").match
 
 
-def decode_batch(body: bytes) -> tuple[list[Event], datetime | None] | None:
-    """The events of a batch that is flawless in shape, and when it was sent; None when it needs a closer look."""
+def decode_batch(body: bytes) -> Batch | None:
+    """A batch that is flawless in shape; None when it needs a closer look."""
     try:
-        whole = _decode_batch(body)
+        return _decode_batch(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return whole.batch, whole.sent_at
 
 
-def open_envelope(body: bytes) -> tuple[list[Raw], datetime | None]:
-    """Each event of a batch as its own JSON text, and when the batch was sent.
-
-    Raises Malformed when the body is not a batch.
-    """
+def open_envelope(body: bytes) -> Opened:
+    """The same, each event by itself. Raises Malformed when the body is not a batch."""
     try:
         envelope = _decode_envelope(body)
     except msgspec.ValidationError as error:
@@ -69,10 +79,10 @@ def open_envelope(body: bytes) -> tuple[list[Raw], datetime | None]:
         return _open_lenient(body, str(error))
     except RecursionError:
         raise Malformed("the body is nested too deeply") from None
-    return envelope.batch, _sent_at(envelope.sent_at)
+    return Opened(envelope.batch, _sent_at(envelope.sent_at), _account(envelope.tracker))
 
 
-def open_single(body: bytes) -> tuple[list[Raw], datetime | None]:
+def open_single(body: bytes) -> Opened:
     """The same for a body that is one call by itself."""
     body = body.removeprefix(codecs.BOM_UTF8)
     try:
@@ -81,19 +91,19 @@ def open_single(body: bytes) -> tuple[list[Raw], datetime | None]:
         raise Malformed(f"the body is not a call: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         sent_at = None  # parse() says what is wrong with it
-    return [Raw(body)], _sent_at(sent_at)
+    return Opened([Raw(body)], _sent_at(sent_at))
 
 
-def _open_lenient(body: bytes, complaint: str) -> tuple[list[Raw], datetime | None]:
+def _open_lenient(body: bytes, complaint: str) -> Opened:
     """The same for a body with a bare NaN or half a surrogate pair, which real clients send: it is cut into events."""
     reader = _Reader(body.removeprefix(codecs.BOM_UTF8).decode(errors="surrogateescape"))
     try:
-        batch, sent_at = reader.batch()
+        batch, sent_at, account = reader.batch()
     except (ValueError, RecursionError):
         raise Malformed(f"the body is not JSON: {complaint}") from None
     if batch is None or not (sent_at is None or isinstance(sent_at, str)):
         raise Malformed("the body is not a batch: it needs a list under `batch`, and text under `sentAt` if at all")
-    return [Raw(text.encode(errors="surrogateescape")) for text in batch], _sent_at(sent_at)
+    return Opened([_raw(text) for text in batch], _sent_at(sent_at), _account(_raw(account)))
 
 
 class _Reader:
@@ -105,12 +115,12 @@ class _Reader:
         # A float for an int: of no use here but to avoid the limit that Python sets to an int's digits.
         self._decode = json.JSONDecoder(parse_int=float, strict=False).raw_decode
 
-    def batch(self) -> tuple[list[str] | None, object]:
-        """The texts under ``batch`` (None when no list is there), and what is under ``sentAt``.
+    def batch(self) -> tuple[list[str] | None, object, str]:
+        """The texts under ``batch`` (None when no list is there), what is under ``sentAt``, the text under ``tracker``.
 
         Raises ValueError for what not even Python's json takes.
         """
-        batch, sent_at = None, None
+        batch, sent_at, tracker = None, None, ""
         self._need("{")
         for _ in self._members("}"):
             key = self._value()
@@ -119,21 +129,18 @@ class _Reader:
                 batch = self._list()
             elif key == "sentAt":
                 sent_at = self._value()
+            elif key == "tracker":
+                tracker = self._source()
             else:
                 self._value()
         self._need("")
-        return batch, sent_at
+        return batch, sent_at, tracker
 
     def _list(self) -> list[str] | None:
         if not self._takes("["):
             self._value()
             return None
-        texts = []
-        for _ in self._members("]"):
-            start = self._next()
-            self._value()
-            texts.append(self._text[start:self._at])
-        return texts
+        return [self._source() for _ in self._members("]")]
 
     def _members(self, end: str) -> Iterator[None]:
         """Stops at each member of a list or object, to be read by the caller, until it has ended."""
@@ -143,6 +150,12 @@ class _Reader:
         while not self._takes(end):
             self._need(",")
             yield
+
+    def _source(self) -> str:
+        """The next value, as it is written."""
+        start = self._next()
+        self._value()
+        return self._text[start:self._at]
 
     def _value(self) -> object:
         value, self._at = self._decode(self._text, self._next())
@@ -164,6 +177,18 @@ class _Reader:
         """Where the next token begins."""
         space = _skip_space(self._text, self._at)
         return space.end() if space else self._at
+
+
+def _raw(text: str) -> Raw:
+    return Raw(text.encode(errors="surrogateescape"))
+
+
+def _account(raw: Raw) -> Account | None:
+    """Others may mean something else by that name: it is no reason to refuse a batch."""
+    try:
+        return _decode_account(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _sent_at(text: str | None) -> datetime | None:

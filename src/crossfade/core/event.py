@@ -43,6 +43,7 @@ Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 Id = Annotated[str, Meta(max_length=MAX_ID)]
 MessageId = Annotated[str, Meta(min_length=1, max_length=MAX_MESSAGE_ID)]
 Moment = Annotated[datetime, Meta(tz=True)]
+Sequence = Annotated[int, Meta(ge=0, le=2**62)]
 
 NO_PROPERTIES = Raw(b"{}")
 NULL = Raw(b"null")
@@ -95,6 +96,8 @@ class Event(Struct, frozen=True, rename="camel", gc=False):
     properties: Raw = NO_PROPERTIES
     """A JSON object, as text."""
     context: Context | None = None
+    sequence: Sequence = 0
+    """Its number within its tracker, from 1; 0 for an event that no tracker of ours sends."""
 
     @property
     def session(self) -> str:
@@ -134,11 +137,13 @@ class _Loose(Struct, rename="camel"):
     group_id: Raw = NULL
     previous_id: Raw = NULL
     context: _LooseContext | None = None
+    sequence: Raw = NULL
 
 
 _decode_loose = msgspec.json.Decoder(_Loose).decode
 _decode_object = msgspec.json.Decoder(dict[str, Raw]).decode
 _decode_id = msgspec.json.Decoder(str | int | float | None).decode
+_decode_sequence = msgspec.json.Decoder(Sequence).decode
 _find_control = re.compile("[\x00-\x1f\ud800-\udfff]").search
 _strings = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\Z)', re.DOTALL)
 _BRACKETS = b"{}[]"
@@ -192,7 +197,24 @@ def _event(loose: _Loose, message_id: str | None, default_type: str, limits: Lim
         anonymous_id=_id("anonymousId", loose.anonymous_id),
         session_id=_id("sessionId", loose.session_id) or _session_of(loose.context),
         properties=properties,
+        sequence=_sequence(loose.sequence),
     )
+
+
+def sequence_of(raw: Raw) -> int:
+    """The number of an event within its tracker, however wrong the rest of it is; 0 when it has none."""
+    try:
+        return _sequence(_decode_object(raw).get("sequence", NULL))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return 0
+
+
+def _sequence(raw: Raw) -> int:
+    """Others may mean something else by that name: it is no reason to reject an event."""
+    try:
+        return _decode_sequence(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return 0
 
 
 def _meaning(kind: str, loose: _Loose, limits: Limits) -> tuple[str, Raw]:

@@ -7,10 +7,12 @@ can disagree about a line.
 
 from collections.abc import Sequence
 
+import msgspec
 from msgspec import Struct
 
 from .clock import DAY, EPOCH, SECOND
 from .event import SHORT, Event, Limits, is_deep
+from .ledger import Report
 
 COLUMNS = (
     ("source", "USMALLINT"),
@@ -23,12 +25,20 @@ COLUMNS = (
     ("anonymous_id", "VARCHAR"),
     ("session_id", "VARCHAR"),
     ("properties", "VARCHAR"),
+    ("tracker", "UUID"),
+    ("sequence", "BIGINT"),
 )
-"""Name and SQL type. Times are microseconds since the epoch; an empty column is an absent value."""
+"""Name and SQL type. Times are microseconds since the epoch; an empty column is an absent value.
+
+A line without a message id is no event but a report: what a request told beside its events, as ``properties``.
+"""
 
 _CONTROLS = bytes(range(0x20))
 _REST = bytes(byte for byte in range(256) if byte not in _CONTROLS)
 _SEPARATORS = b"\t" * (len(COLUMNS) - 1) + b"\n"
+
+
+_decode_report = msgspec.json.Decoder(Report).decode
 
 
 class Unfit(ValueError):  # noqa: N818  it says what is wrong
@@ -43,6 +53,8 @@ class Head(Struct, frozen=True):
     received: int
     offset: int = 0
     """Microseconds to add to the sender's time: ``received - sent_at``."""
+    tracker: str = ""
+    """The id of the tracker of ours that sent them."""
 
 
 def encode(events: Sequence[Event], head: Head, limits: Limits, *, needs_timestamp: bool = False) -> bytes:
@@ -59,6 +71,7 @@ def encode(events: Sequence[Event], head: Head, limits: Limits, *, needs_timesta
 def _lines(events: Sequence[Event], head: Head, limits: Limits, needs_timestamp: bool) -> list[str]:
     """Every event of every batch comes through here: what a call would cost is written out."""
     first = f"{head.source}\t{head.received}\t{head.offset}\t"
+    tracker = head.tracker
     earliest = head.received - head.offset - limits.max_age
     latest = head.received - head.offset + limits.max_lead
     harmless = min(SHORT, limits.max_bytes)
@@ -81,13 +94,24 @@ def _lines(events: Sequence[Event], head: Head, limits: Limits, needs_timestamp:
         add(
             f"{first}{moment}\t{event.message_id}\t{event.event}\t{event.user_id or ''}\t"
             f"{event.anonymous_id or ''}\t{event.session_id or (event.session if event.context else '')}\t"
-            f"{properties}\n"
+            f"{properties}\t{tracker}\t{event.sequence if tracker else ''}\n"
         )
     return lines
 
 
 def _too_large(properties: bytes, limits: Limits) -> bool:
     return len(properties) > limits.max_bytes or is_deep(properties)
+
+
+def encode_report(report: Report, head: Head) -> bytes:
+    """The report as a line."""
+    text = msgspec.json.encode(report).decode()
+    return f"{head.source}\t{head.received}\t{head.offset}\t\t\t\t\t\t\t{text}\t{head.tracker}\t\n".encode()
+
+
+def decode_report(text: str) -> Report:
+    """Raises msgspec.MsgspecError, a ValueError, when it is none."""
+    return _decode_report(text)
 
 
 class Line(Struct, frozen=True):
@@ -100,10 +124,13 @@ class Line(Struct, frozen=True):
     event: str
     user_id: str
     properties: str
+    tracker: str
+    sequence: int
 
 
 def decode(line: str) -> Line:
-    """One line, without its newline. Raises ValueError when it is not one."""
-    source, received, offset, raw, message_id, event, user_id, _anonymous, _session, properties = line.split("\t")
+    """One line, without its newline; one without a message id is a report. Raises ValueError when it is no line."""
+    (source, received, offset, raw, message_id, event, user_id, _anonymous, _session, properties, tracker,
+     sequence) = line.split("\t")
     ts = int(raw) + int(offset) if raw else int(received)
-    return Line(int(source), int(received), ts, message_id, event, user_id, properties)
+    return Line(int(source), int(received), ts, message_id, event, user_id, properties, tracker, int(sequence or 0))

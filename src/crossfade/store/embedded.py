@@ -11,10 +11,12 @@ import structlog
 
 from crossfade.core.clock import DAY, MINUTE
 from crossfade.core.days import Days
+from crossfade.core.ledger import Heard
 
-from . import schema
+from . import accounts, schema
+from .accounts import Accounts
 from .connections import Connections, transaction
-from .port import Loaded, ScanEvent, SegmentUnreadable, StoreBusy, StoreError, StoreStatus
+from .port import Ledger, Loaded, ScanEvent, SegmentUnreadable, StoreBusy, StoreError, StoreStatus
 from .sift import EARLIEST, LATEST, Refused, sift
 from .spans import cover
 
@@ -37,7 +39,11 @@ class _CalendarError(Exception):
     """A segment holds an event whose time no calendar covers."""
 
 
-_UNFIT = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException, _CalendarError)
+class _ReportError(Exception):
+    """A segment holds a line that is neither an event nor a report."""
+
+
+_UNFIT = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException, _CalendarError, _ReportError)
 """What a line that cannot be stored causes, however it came into the journal."""
 _BROKEN = (duckdb.FatalException, duckdb.InternalError)
 """After these DuckDB answers nothing more until the file is opened anew."""
@@ -55,6 +61,7 @@ class EmbeddedStore:
         self._memory_limit = memory_limit
         self._sql = schema.queries()
         self._broken = False
+        self._accounts = Accounts(self._all, self._do)
         try:
             self._connections = self._open()
         except duckdb.Error as error:
@@ -103,7 +110,9 @@ class EmbeddedStore:
             if number <= self._one("progress")[0]:
                 return Loaded(number, 0, 0, 0)
             self._do("read_segment", {"path": str(path.resolve())})
-            lines, distinct, earliest, latest, first_arrival = self._one("measure_incoming")
+            heard = self._hear()
+            lines, distinct, earliest, latest, first_arrival, tracked = self._one("measure_incoming")
+            arrivals = self._accounts.arrivals() if tracked else {}
             stored = 0
             if lines:
                 if earliest is None or earliest < EARLIEST or latest >= LATEST:
@@ -111,11 +120,19 @@ class EmbeddedStore:
                 stored = self._deduplicate(lines, distinct, first_arrival)
             if stored:
                 self._store(number, self._days.of(earliest), self._days.of(latest))
+            if arrivals or heard:
+                self._accounts.note(arrivals, heard)
             if refused:
                 self._keep_refused(number, refused)
             loaded = Loaded(number, stored, lines - stored, len(refused))
             self._advance(loaded)
         return loaded
+
+    def _hear(self) -> list[Heard]:
+        try:
+            return self._accounts.hear()
+        except ValueError as error:
+            raise _ReportError(f"a line without a message id and a name is no report: {error}") from None
 
     def _deduplicate(self, lines: int, distinct: int, first_arrival: int | None) -> int:
         """Leaves in ``incoming`` only what the store does not hold; gives how many that are."""
@@ -191,6 +208,10 @@ class EmbeddedStore:
             return []
         return [ScanEvent(*row) for row in self._ask("scan_events", {"segment": after_segment, "last": last})]
 
+    def ledger(self) -> Ledger:
+        """The account of the trackers' events, as of the last segment that is in."""
+        return accounts.read(self._ask)
+
     def status(self) -> StoreStatus:
         """How far the store is, and how large."""
         segment, stored, duplicates, quarantined = self._ask("progress")[0]
@@ -208,6 +229,11 @@ class EmbeddedStore:
         """Deletes raw events before the moment; rollups stay. Gives how many."""
         with self._writing(), transaction(self._connections.loader):
             return self._do("forget", {"before": before})
+
+    def settle(self, before: int) -> int:
+        """Adds up the trackers that were last heard of before the moment and are done; gives how many."""
+        with self._writing(), transaction(self._connections.loader):
+            return self._accounts.settle(before)
 
     def close(self) -> None:
         self._connections.close()
@@ -258,8 +284,8 @@ class EmbeddedStore:
     def _one(self, statement: str) -> tuple:  # type: ignore[type-arg]
         return self._all(statement)[0]
 
-    def _all(self, statement: str) -> list[tuple]:  # type: ignore[type-arg]
-        rows: list[tuple] = self._connections.loader.execute(self._sql[statement]).fetchall()  # type: ignore[type-arg]
+    def _all(self, statement: str, parameters: _Parameters | None = None) -> list[tuple]:  # type: ignore[type-arg]
+        rows: list[tuple] = self._connections.loader.execute(self._sql[statement], parameters or {}).fetchall()  # type: ignore[type-arg]
         return rows
 
     def _ask(self, statement: str, parameters: _Parameters | None = None) -> list[tuple]:  # type: ignore[type-arg]

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from crossfade.core.ledger import Entry, Standing
+
 
 class StoreError(Exception):
     """The event store cannot do what was asked; the message says what to do about it."""
@@ -55,11 +57,23 @@ class StoreStatus(Struct, frozen=True):
     """On disk."""
 
 
+class Ledger(Struct, frozen=True):
+    """What is known of the trackers and their events."""
+
+    entries: tuple[Entry, ...]
+    """A tracker each, the one last heard of first."""
+    past_trackers: int
+    past: Standing
+    """Trackers of which nothing more will come, added up."""
+    nameless: Mapping[str, int]
+    """Rejected events that no tracker of ours sent, by reason."""
+
+
 class EventStore(Protocol):
     """Loads segments, each exactly once, and answers exact figures over half-open spans ``[since, until)``.
 
-    ``load``, ``set_aside``, ``rest`` and ``forget`` are called by one thread and raise StoreBusy when they cannot be
-    done now, leaving nothing behind; the questions are asked by any thread and raise StoreError.
+    ``load``, ``set_aside``, ``rest``, ``forget`` and ``settle`` are called by one thread and raise StoreBusy when they
+    cannot be done now, leaving nothing behind; the questions are asked by any thread and raise StoreError.
     """
 
     def load(self, number: int, path: Path) -> Loaded:
@@ -92,6 +106,9 @@ class EventStore(Protocol):
         A long history comes in parts, each of whole segments: ask again with the last one's until none come.
         """
 
+    def ledger(self) -> Ledger:
+        """The account of the trackers' events, as of the last segment that is in."""
+
     def status(self) -> StoreStatus: ...
 
     def rest(self) -> None:
@@ -99,5 +116,8 @@ class EventStore(Protocol):
 
     def forget(self, before: int) -> int:
         """Deletes raw events before the moment, and gives how many; what was counted of them stays."""
+
+    def settle(self, before: int) -> int:
+        """Adds up the trackers that were last heard of before the moment and are done; gives how many."""
 
     def close(self) -> None: ...

@@ -1,12 +1,13 @@
 """Which lines of a segment can be stored: the careful look, after DuckDB has refused the segment as a whole."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 from msgspec import Struct
 
 from crossfade.core.clock import DAY
-from crossfade.core.line import COLUMNS
+from crossfade.core.line import COLUMNS, decode_report
 
 MAX_LINE = 32 << 20
 """Bytes that a line may have, its newline included."""
@@ -16,8 +17,13 @@ LATEST = 376_200 * DAY
 """About the year 3000; minutes until then fit into 32 bits."""
 
 _TEXT_KEPT = 2_000
+_TRACKER = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _RANGES = {"USMALLINT": (0, 2**16 - 1), "BIGINT": (-(2**63), 2**63 - 1)}
-_MAY_BE_EMPTY = frozenset({"raw_ts", "user_id", "anonymous_id", "session_id"})
+_MAY_BE_EMPTY = frozenset({"raw_ts", "user_id", "anonymous_id", "session_id", "tracker", "sequence"})
+_EMPTY_IN_A_REPORT = _MAY_BE_EMPTY | {"message_id", "event"}
+_NAMES = [name for name, _ in COLUMNS]
+_PROPERTIES = _NAMES.index("properties")
+_ID_AND_NAME = slice(_NAMES.index("message_id"), _NAMES.index("event") + 1)
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f]")
 
@@ -56,13 +62,26 @@ def fault(line: bytes) -> str | None:
     values = text.split("\t")
     if len(values) != len(COLUMNS):
         return f"it has {len(values)} columns, not {len(COLUMNS)}"
-    faults = (_fault(name, kind, value) for (name, kind), value in zip(COLUMNS, values, strict=True))
-    return next(filter(None, faults), None) or _time_fault(*values[1:4])
+    is_report = not any(values[_ID_AND_NAME])
+    may_be_empty = _EMPTY_IN_A_REPORT if is_report else _MAY_BE_EMPTY
+    faults = (_fault(name, kind, value, may_be_empty) for (name, kind), value in zip(COLUMNS, values, strict=True))
+    fault = next(filter(None, faults), None) or _time_fault(*values[1:4])
+    return fault or (_report_fault(values[_PROPERTIES]) if is_report else None)
 
 
-def _fault(name: str, kind: str, value: str) -> str | None:
+def _report_fault(text: str) -> str | None:
+    try:
+        decode_report(text)
+    except ValueError as error:
+        return f"it has no message id and no name, and is no report: {error}"
+    return None
+
+
+def _fault(name: str, kind: str, value: str, may_be_empty: Collection[str]) -> str | None:
     if not value:
-        return None if name in _MAY_BE_EMPTY else f"{name} is empty"
+        return None if name in may_be_empty else f"{name} is empty"
+    if kind == "UUID":
+        return None if _TRACKER.fullmatch(value) else f"{name} is no UUID: {value[:40]!r}"
     if kind not in _RANGES:
         return None
     least, most = _RANGES[kind]

@@ -7,6 +7,7 @@ have interrupted anything.
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -14,6 +15,7 @@ from queue import Empty, SimpleQueue
 from msgspec.structs import replace
 
 from crossfade.core.clock import Clock, iso
+from crossfade.core.ledger import Account
 
 from .backoff import Backoff
 from .heirs import Heirs
@@ -23,7 +25,7 @@ from .quarantine import Quarantine, Refused, refuse
 from .spool import Batch, Spool
 from .stats import FlushResult, Tally
 from .verdict import Apart, Later, Paused, Refusal, Taken, Verdict, judge
-from .wire import Account, envelope, number
+from .wire import envelope, number
 
 BATCH_BYTES = 1 << 20
 """Bytes of events in a request, roughly."""
@@ -208,10 +210,11 @@ class Delivery:
         account = replace(spool.account, sequence=max(spool.account.sequence, last))
         verdict = self._send(batch, account)
         if verdict is not None:
-            refused = len(verdict.rejected)
-            self._tally.adopted += len(batch.records) - refused
-            self._note(spool, batch, replace(account, rejected=account.rejected + refused,
-                                             delivered=account.delivered + len(batch.records) - refused))
+            taken = len(batch.records) - len(verdict.rejected)
+            rejected = Counter(account.rejected)
+            rejected.update(refusal.reason for refusal in verdict.rejected)
+            self._tally.adopted += taken
+            self._note(spool, batch, replace(account, rejected=rejected, delivered=account.delivered + taken))
 
     def _bid_farewell(self, spool: Spool) -> None:
         """All of a dead process's events are delivered: the server may know that no more will come."""
@@ -231,11 +234,11 @@ class Delivery:
         if batch is None:
             self._done_to = before
             return False
-        verdict = self._send(batch, self._tally.account(self._outbox.id))
+        verdict = self._send(batch, self._account())
         if verdict is not None:
             self._tally.delivered += len(batch.records) - len(verdict.rejected)
             self._done_to += len(batch.records) + len(batch.lost)
-            self._note(self._outbox, batch, self._tally.account(self._outbox.id))
+            self._note(self._outbox, batch, self._account())
         return True
 
     def _send(self, batch: Batch, account: Account) -> Taken | None:
@@ -290,6 +293,9 @@ class Delivery:
             except OSError as error:
                 log.error("the quarantine cannot be written: %s", error)  # noqa: TRY400  the trace tells no more
 
+    def _account(self, *, closed: bool = False) -> Account:
+        return self._tally.account(self._outbox.id, self._pace.heartbeat, closed=closed)
+
     def _note(self, source: Spool | Outbox, batch: Batch, account: Account) -> None:
         try:
             source.commit(batch, account)
@@ -324,7 +330,7 @@ class Delivery:
         """Says that the tracker lives. Nobody waits for it, so its failing is no trouble."""
         self._beat_at = now + self._pace.heartbeat
         if self._tally.sequence:
-            self._post.send(envelope([], self._tally.account(self._outbox.id), iso(self._clock.now())))
+            self._post.send(envelope([], self._account(), iso(self._clock.now())))
 
     def _answer(self) -> None:
         """Tells those who wait for a flush."""
@@ -338,7 +344,7 @@ class Delivery:
     def _say_goodbye(self) -> None:
         """The tracker is shut down: the server may know that no more will come."""
         if self._tally.sequence and not self.waiting and not self._tally.trouble:
-            self._post.send(envelope([], self._tally.account(self._outbox.id, closed=True), iso(self._clock.now())))
+            self._post.send(envelope([], self._account(closed=True), iso(self._clock.now())))
 
     def _close(self) -> None:
         try:

@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from crossfade.core.ledger import Account
+
 from .frame import MAX_RECORD
 from .spool import Batch, Full, Room, Spool
-from .wire import Account
 
 RETRY_SPOOL = 5.0
 """Seconds until a spool that failed is tried again."""

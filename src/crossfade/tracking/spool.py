@@ -16,8 +16,9 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct
 
+from crossfade.core.ledger import Account
+
 from .frame import HEADER, MARK, MAX_RECORD, Found, is_torn, pack, unpack
-from .wire import Account
 
 CURSOR = "cursor"
 SEGMENT = "*.seg"
@@ -80,7 +81,7 @@ class Spool:
         self._synced = 0
         self._read_at = 0
         self._reader = (0, -1)
-        self.account = Account(path.stem, 0, 0, 0, {})
+        self.account = Account(path.stem, 0, 0, {}, {})
 
     @property
     def id(self) -> str:

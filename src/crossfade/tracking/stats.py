@@ -1,10 +1,14 @@
 """What a tracker tells about itself."""
 
+import os
+import socket
+import sys
 from collections import Counter
+from pathlib import PurePath
 
 from msgspec import Struct
 
-from .wire import Account
+from crossfade.core.ledger import Account
 
 
 class FlushResult(Struct, frozen=True):
@@ -41,6 +45,12 @@ class Stats(Struct, frozen=True, rename="camel"):
     """Why nothing is delivered at present; empty when all is well."""
 
 
+def process_name() -> str:
+    """Which process this is, for people: host, number, program."""
+    program = PurePath(sys.argv[0]).name if getattr(sys, "argv", None) else ""
+    return f"{socket.gethostname()} {os.getpid()} {program}".strip()[:200]
+
+
 class Tally:
     """The counts themselves. ``dropped`` is changed by who tracks, the rest by who delivers."""
 
@@ -51,7 +61,9 @@ class Tally:
         self.rejected: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
         self.trouble = ""
+        self._process = process_name()
 
-    def account(self, tracker: str, *, closed: bool = False) -> Account:
-        """As it travels with each batch."""
-        return Account(tracker, self.sequence, self.delivered, self.rejected.total(), dict(self.dropped), closed)
+    def account(self, tracker: str, heartbeat: float, *, closed: bool = False) -> Account:
+        """As it travels with each batch. ``heartbeat``: seconds after which another comes at the latest."""
+        return Account(tracker, self.sequence, self.delivered, dict(self.rejected), dict(self.dropped), heartbeat,
+                       closed, self._process)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Struct
 
+from crossfade.core.ledger import Account
+
 JSON = Mapping[str, object]
 
 
@@ -33,22 +35,6 @@ class Identify(Struct, tag_field="type", tag="identify", rename="camel", omit_de
     sequence: int
     user_id: str
     traits: JSON
-
-
-class Account(Struct, frozen=True, rename="camel"):
-    """A tracker's own counts, as it knows them at the time of sending."""
-
-    id: str
-    """A UUIDv7, new for every tracker and process."""
-    sequence: int
-    """The number of its last event: how many it has taken."""
-    delivered: int
-    """Events that the server has acknowledged to it, the rejected aside."""
-    rejected: int
-    dropped: dict[str, int]
-    """Events that will not come, by reason. Those of ``overflow`` and ``corrupt`` have a number and leave a gap."""
-    closed: bool = False
-    """Whether no further event will come."""
 
 
 class _Numbered(Struct):

@@ -20,7 +20,7 @@ from crossfade.app import WRITE_SOURCE, App
 from crossfade.requestlog import App as ASGIApp
 from crossfade.requestlog import LoggedRequests, Message, Receive, Send
 
-from . import api, pages
+from . import api, monitoring, pages
 from .api import AppRequest
 from .auth import may_read
 from .errors import HTTPError
@@ -86,7 +86,7 @@ def litestar(app: App, stream: Stream) -> Litestar:
 
     return Litestar(
         route_handlers=[
-            api.routes, dashboard,
+            api.routes, monitoring.routes, dashboard,
             create_static_files_router(path="/static", directories=[HERE / "static"]),
         ],
         state=State({"crossfade": app}),

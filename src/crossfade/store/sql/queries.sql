@@ -17,14 +17,62 @@ UPDATE events SET key = hash(source, message_id)
 -- The lines of a segment, as rows; {columns} are the journal's.
 CREATE OR REPLACE TEMP TABLE incoming AS
 SELECT source, received, coalesce(raw_ts + clock_offset, received) AS ts, raw_ts,
-       hash(source, message_id) AS key, message_id, event, user_id, anonymous_id, session_id, properties
+       hash(source, message_id) AS key, message_id, event, user_id, anonymous_id, session_id, properties,
+       tracker, sequence
 FROM read_csv(
     $path, columns = {{{columns}}}, delim = '\t', quote = '', escape = '', header = false, auto_detect = false,
     new_line = '\n', nullstr = '', max_line_size = {max_line}
 )
 
+-- name: reports
+-- A line without a message id and a name is no event: it tells of those that came with it.
+SELECT source, received, properties FROM incoming
+WHERE message_id IS NULL AND event IS NULL AND source IS NOT NULL AND received IS NOT NULL AND properties IS NOT NULL
+
+-- name: drop_reports
+DELETE FROM incoming
+WHERE message_id IS NULL AND event IS NULL AND source IS NOT NULL AND received IS NOT NULL AND properties IS NOT NULL
+
 -- name: measure_incoming
-SELECT count(*), count(DISTINCT key), min(ts), max(ts), min(received) FILTER (raw_ts IS NULL) FROM incoming
+SELECT count(*), count(DISTINCT key), min(ts), max(ts), min(received) FILTER (raw_ts IS NULL), count(tracker)
+FROM incoming
+
+-- name: spans_of_trackers
+-- The numbers that came, as spans: within one, number minus rank stays the same.
+SELECT CAST(tracker AS VARCHAR), min(sequence), max(sequence) FROM (
+    SELECT tracker, sequence, sequence - dense_rank() OVER (PARTITION BY tracker ORDER BY sequence) AS span
+    FROM incoming WHERE tracker IS NOT NULL AND sequence > 0
+) GROUP BY tracker, span
+
+-- name: lines_of_trackers
+SELECT CAST(tracker AS VARCHAR), count(*), max(received), any_value(source)
+FROM incoming WHERE tracker IS NOT NULL GROUP BY tracker
+
+-- name: entries
+SELECT CAST(tracker AS VARCHAR), entry FROM trackers
+WHERE tracker IN (SELECT CAST(unnest($trackers) AS UUID))
+
+-- name: put_entries
+MERGE INTO trackers AS t
+USING (SELECT CAST(unnest($trackers) AS UUID) AS tracker, unnest($seen) AS last_seen, unnest($entries) AS entry) AS i
+ON t.tracker = i.tracker
+WHEN MATCHED THEN UPDATE SET last_seen = i.last_seen, entry = i.entry
+WHEN NOT MATCHED THEN INSERT VALUES (i.tracker, i.last_seen, i.entry)
+
+-- name: all_entries
+SELECT entry FROM trackers ORDER BY last_seen DESC
+
+-- name: old_entries
+SELECT CAST(tracker AS VARCHAR), entry FROM trackers WHERE last_seen < $before
+
+-- name: forget_entries
+DELETE FROM trackers WHERE tracker IN (SELECT CAST(unnest($trackers) AS UUID))
+
+-- name: past
+SELECT trackers, standing, nameless FROM ledger_past
+
+-- name: put_past
+UPDATE ledger_past SET trackers = $trackers, standing = $standing, nameless = $nameless
 
 -- name: drop_repeats
 -- Keeps the first of each message within the segment.
