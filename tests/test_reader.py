@@ -1,20 +1,23 @@
 """The reader, with sources that answer, fail, hang, and give garbage."""
 
 import asyncio
-import itertools
 import math
+from itertools import pairwise
 
 import pytest
 import structlog
 from msgspec import Struct
 
-from crossfade.core.clock import SECOND, ManualClock
+from crossfade.core.canary import mark
+from crossfade.core.clock import DAY, SECOND, ManualClock
 from crossfade.core.flag import Flags
-from crossfade.core.reading import Origin, Reason
-from crossfade.reader import Outcome, Reader, decide
-from crossfade.sources.component import Component, Sample, SourceError
+from crossfade.core.reading import Origin, Reading, Reason
+from crossfade.reader import MOST_SHADOWS, Reader, decide
+from crossfade.sources.call import Fault, Outcome
+from crossfade.sources.component import STAND_INS, Component, Sample, SourceError
 
 NOW = 1_790_000_000 * SECOND
+FLAG = "use_real_part"
 
 
 class Shown(Struct, frozen=True):
@@ -41,19 +44,45 @@ class Fake:
         return self.value  # type: ignore[return-value] - garbage
 
 
+class Notes:
+    """What a watch was told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Origin, Fault | None]] = []
+        self.shown: list[Origin] = []
+        self.pairs: list[tuple[object, object, object]] = []
+        self.sheds = 0
+
+    def called(self, _: Component, origin: Origin, outcome: Outcome) -> None:
+        self.calls.append((origin, outcome.fault))
+
+    def served(self, _: Component, reading: Reading) -> None:
+        self.shown.append(reading.provenance.source)
+
+    def paired(self, _: Component, *three: Outcome) -> None:
+        self.pairs.append(tuple(one.sample.payload.value for one in three))  # type: ignore[misc, union-attr]
+
+    def shed(self, _: Component) -> None:
+        self.sheds += 1
+
+
 class Stage:
     """A reader of one component, with its flags, clock and sources at hand."""
 
-    def __init__(self, *, stale_limit: float = 60, timeout: float = 5, max_age: float = 1) -> None:
-        self.real, self.mock = Fake("real"), Fake("mock")
+    def __init__(self, *, stale_limit: float = 60, timeout: float = 5, max_age: float = 1, legacy: bool = False,
+                 **more: object) -> None:
+        self.real, self.mock, self.legacy = Fake("real"), Fake("mock"), Fake("legacy")
         self.clock = ManualClock(NOW)
-        self.flags = {"use_real": True, "fallback_on_error": True, "log_data_sources": False}
-        component = Component("part", "section", "use_real", self.mock, self.real, timeout, stale_limit)
-        self.reader = Reader([component], lambda: Flags(self.flags), self.clock, max_age=max_age)
+        self.flags = {FLAG: True, "fallback_on_error": True, "log_data_sources": False}
+        component = Component("part", "section", FLAG, self.mock, self.real, timeout, stale_limit,
+                              self.legacy if legacy else None, **more)  # type: ignore[arg-type]
+        self.watch = Notes()
+        self.reader = Reader([component], lambda: Flags(self.flags), self.clock, max_age=max_age, watch=self.watch,
+                             draw=lambda: 0.5)
 
-    async def read(self):
+    async def read(self, viewer: str | None = None):
         """What is shown, where it is from, and why."""
-        reading = await self.reader.read("part")
+        reading = await self.reader.read("part", viewer)
         told = reading.provenance
         assert told.synthetic is (told.source is Origin.MOCK)
         assert (reading.payload is None) is (told.source is Origin.UNAVAILABLE)
@@ -76,26 +105,30 @@ def test_the_flag_chooses_and_the_next_read_obeys():
     async def run():
         stage = Stage()
         assert await stage.read() == REAL
-        stage.flags["use_real"] = False
+        stage.flags[FLAG] = False
         assert await stage.read() == MOCK  # not a moment later
-        stage.flags["use_real"] = True
+        stage.flags[FLAG] = True
         assert await stage.read() == REAL
         assert (stage.real.calls, stage.mock.calls) == (1, 1)
         assert stage.reader.served == {("part", Origin.REAL, Reason.FLAG): 2, ("part", Origin.MOCK, Reason.FLAG): 1}
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(("answered", "fallback", "age", "reason"), [
-    (answered, fallback, age,
-     Reason.FLAG if answered else Reason.FAILED if not fallback else
-     Reason.STALE if age is not None and age <= 60 else Reason.FALLBACK)
-    for answered, fallback, age in itertools.product((True, False), (True, False), (None, 0, 60, 61))
+@pytest.mark.parametrize(("answered", "young", "fallback", "stale", "tried"), [
+    (True, True, False, False, [Reason.FLAG]),
+    (True, True, True, True, [Reason.FLAG]),
+    (True, False, False, False, [Reason.STALE]),
+    (True, False, True, False, [Reason.STALE]),
+    (False, False, False, True, [Reason.FAILED]),
+    (False, False, True, True, [Reason.STALE, Reason.LEGACY, Reason.FALLBACK, Reason.FAILED]),
+    (False, False, True, False, [Reason.LEGACY, Reason.FALLBACK, Reason.FAILED]),
 ])
-def test_what_is_served_by_the_table(answered, fallback, age, reason):
-    sample = Sample(Shown(1), NOW)
-    good = None if age is None else Outcome(NOW, Sample(Shown(1), NOW - age * SECOND), None)
-    real = Outcome(NOW, sample if answered else None, None if answered else "no")
-    assert decide(real, good, fallback=fallback, stale_limit=60 * SECOND) is reason
+def test_what_is_tried_by_the_table(answered, young, fallback, stale, tried):
+    assert list(decide(answered, young, STAND_INS, fallback=fallback, stale=stale)) == tried
+    if not answered and fallback:
+        backwards = decide(answered, young, STAND_INS[::-1], fallback=fallback, stale=stale)
+        assert list(backwards[:-1]) == tried[-2::-1]
+        assert decide(answered, young, (), fallback=True, stale=stale) == (Reason.FAILED,)
 
 
 def test_a_failing_source_gives_way_step_by_step_and_comes_back():
@@ -143,10 +176,10 @@ def test_it_is_the_age_of_the_data_that_counts_and_not_of_the_call():
 def test_a_mock_that_fails_is_unavailable():
     async def run():
         stage = Stage()
-        stage.flags["use_real"] = False
+        stage.flags[FLAG] = False
         stage.mock.value = ValueError("dice lost")
         assert await stage.read() == NOTHING
-        stage.flags["use_real"] = True
+        stage.flags[FLAG] = True
         stage.real.value = SourceError("down")
         assert await stage.read() == NOTHING
     asyncio.run(run())
@@ -192,8 +225,8 @@ def test_a_slow_source_may_say_that_its_data_is_of_the_end():
             return Sample(Shown("real"), now + 3 * SECOND)
 
     async def run():
-        component = Component("part", "section", "use_real", Fake(), Slow())
-        reader = Reader([component], lambda: Flags({"use_real": True}), clock, max_age=1)
+        component = Component("part", "section", FLAG, Fake(), Slow())
+        reader = Reader([component], lambda: Flags({FLAG: True}), clock, max_age=1)
         assert (await reader.read("part")).provenance.reason is Reason.FLAG
 
     clock = ManualClock(NOW)
@@ -287,4 +320,174 @@ def test_a_component_that_there_is_not():
             await Stage().reader.read("nothing")
         assert await Stage().reader.read_all(()) == ()
         assert [reading.component for reading in await Stage().reader.read_all(("part", "part"))] == ["part", "part"]
+    asyncio.run(run())
+
+
+# Ramps
+
+
+SHARE = ("real", Origin.REAL, Reason.RAMP)
+REST = ("mock", Origin.MOCK, Reason.RAMP)
+VIEWERS = [f"viewer {number}" for number in range(400)]
+
+
+def test_a_ramp_gives_its_share_the_real_source_and_keeps_everybody_where_they_are():
+    async def run():
+        stage, shares = Stage(), []
+        for percent in (0, 10, 25, 99, 100):
+            stage.flags["percent_part"] = percent
+            seen = {viewer: await stage.read(viewer) for viewer in VIEWERS}
+            assert set(seen.values()) <= {SHARE, REST} if percent < 100 else set(seen.values()) == {REAL}
+            assert seen == {viewer: await stage.read(viewer) for viewer in VIEWERS}
+            shares.append({viewer for viewer, told in seen.items() if told[1] is Origin.REAL})
+            assert len(shares[-1]) == pytest.approx(4 * percent, abs=25)
+            assert (await stage.read())[1] is (Origin.REAL if percent == 100 else Origin.MOCK), "nobody in particular"
+        assert all(less <= more for less, more in pairwise(shares))
+    asyncio.run(run())
+
+
+# Legacy
+
+
+LEGACY = ("legacy", Origin.LEGACY, Reason.FLAG)
+
+
+def test_before_the_real_source_the_legacy_one_is_shown():
+    async def run():
+        stage = Stage(legacy=True)
+        stage.flags[FLAG] = False
+        assert await stage.read() == LEGACY
+        stage.legacy.value = SourceError("down")
+        assert await stage.later() == ("mock", Origin.MOCK, Reason.FALLBACK)
+        assert (await stage.reader.read("part")).provenance.error == "down"
+        stage.flags["fallback_on_error"] = False
+        assert await stage.read() == NOTHING
+    asyncio.run(run())
+
+
+def test_the_legacy_source_stands_in_before_the_mock():
+    async def run():
+        stage = Stage(legacy=True, stale_limit=1)
+        stage.real.value = SourceError("down")
+        assert await stage.read() == ("legacy", Origin.LEGACY, Reason.LEGACY)
+        assert stage.mock.calls == 0
+        stage.legacy.value = SourceError("down as well")
+        assert await stage.later() == FALLBACK
+        stage.mock.value = SourceError("even this")
+        assert await stage.later() == NOTHING
+    asyncio.run(run())
+
+
+def test_a_component_may_name_its_own_stand_ins():
+    async def run():
+        stage = Stage(legacy=True, stand_ins=(Reason.LEGACY,))
+        assert await stage.read() == REAL
+        stage.real.value = SourceError("down")
+        assert await stage.later() == ("legacy", Origin.LEGACY, Reason.LEGACY)
+        stage.legacy.value = SourceError("down")
+        assert await stage.later() == NOTHING
+    asyncio.run(run())
+
+
+# Old, and leaking
+
+
+def test_what_a_real_source_gives_of_long_ago_is_real_and_labelled_old():
+    async def run():
+        stage = Stage(stale_limit=60)
+        stage.real.age = 7 * DAY
+        assert await stage.read() == STALE
+        assert (await stage.reader.read("part")).provenance.as_of == NOW - 7 * DAY
+    asyncio.run(run())
+
+
+class Figures(Struct, frozen=True):
+    rate: float
+    counts: tuple[int, ...]
+
+
+@pytest.mark.parametrize(("leak", "told"), [
+    (Figures(mark(97.3), (1, 2)), "rate"), (Figures(97.3, (31, 41, 59, 26, 53)), "figure for figure"),
+])
+def test_a_real_source_that_leaks_the_mock_is_never_labelled_real(leak, told):
+    async def run():
+        stage = Stage()
+        stage.flags[FLAG] = False
+        stage.mock.value = Sample(Figures(97.3, (31, 41, 59, 26, 53)), NOW)
+        await stage.reader.read("part")
+        stage.flags[FLAG] = True
+        stage.real.value = Sample(leak, NOW)
+        reading = await stage.reader.read("part")
+        assert (reading.provenance.source, reading.provenance.reason) == (Origin.MOCK, Reason.FALLBACK)
+        assert told in reading.provenance.error
+        await asyncio.sleep(0)
+        assert stage.watch.calls == [(Origin.MOCK, None), (Origin.REAL, Fault.LEAK)]
+    asyncio.run(run())
+
+
+# The shadow
+
+
+async def settle(stage: Stage) -> None:
+    while stage.reader._shadows:
+        await asyncio.gather(*stage.reader._shadows)
+
+
+def test_the_shadow_asks_the_real_source_and_shows_nothing_of_it():
+    async def run():
+        stage = Stage()
+        stage.flags |= {FLAG: False, "shadow_part": True}
+        assert await stage.read() == MOCK
+        assert stage.real.calls == 0, "nobody waits for it"
+        await settle(stage)
+        assert await stage.read() == MOCK
+        await settle(stage)
+        assert stage.real.calls == 1, "once a second"
+        stage.real.value = SourceError("down")
+        assert await stage.later() == MOCK
+        await settle(stage)
+        await asyncio.sleep(0)
+        assert stage.watch.calls.count((Origin.REAL, Fault.ERROR)) == 1
+        assert set(stage.watch.shown) == {Origin.MOCK}
+        stage.flags[FLAG] = True  # now the mock is in the shadow, which nobody needs
+        stage.real.value = "real"
+        before = stage.mock.calls
+        assert await stage.later() == REAL
+        await settle(stage)
+        assert stage.mock.calls == before
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("real", [True, False])
+def test_the_shadow_of_a_legacy_source_is_a_pair_with_its_noise(real):
+    async def run():
+        stage = Stage(legacy=True)
+        stage.flags |= {FLAG: real, "shadow_part": True}
+        await stage.read()
+        await settle(stage)
+        assert stage.watch.pairs == [("real", "legacy", "legacy")]
+        stage.legacy.value = SourceError("down")
+        await stage.later()
+        await settle(stage)
+        assert len(stage.watch.pairs) == 1
+    asyncio.run(run())
+
+
+def test_shadows_are_sampled_and_shed():
+    async def run():
+        stage = Stage(shadow_share=0.5)
+        stage.flags |= {FLAG: False, "shadow_part": True}
+        await stage.read()
+        assert not stage.reader._shadows, "half of them is less than what was drawn"
+
+        gate = asyncio.Event()
+        parts = [Component(f"part {n}", "s", FLAG, Fake(), Fake()) for n in range(MOST_SHADOWS + 2)]
+        for part in parts:
+            part.real.gate = gate  # type: ignore[attr-defined]
+        notes = Notes()
+        reader = Reader(parts, lambda: Flags({"shadow_part": True}), ManualClock(NOW), max_age=1, watch=notes)
+        assert len(await reader.read_all(part.name for part in parts)) == len(parts)
+        assert (len(reader._shadows), notes.sheds) == (MOST_SHADOWS, 2)
+        await reader.close()
+        assert not reader._shadows
     asyncio.run(run())

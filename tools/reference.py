@@ -63,8 +63,8 @@ def settings() -> Iterator[str]:
 
 def flags() -> Iterator[str]:
     yield from ("## Flags", "", FLAGS, "", "| flag | in JSON | default |", "| --- | --- | --- |")
-    for name in flag.BUILT_IN:
-        yield f"| `{name}` | `{flag.camel(name)}` | {'on' if name in flag.ON_BY_DEFAULT else 'off'} |"
+    for name in flag.ALL:
+        yield f"| `{name}` | `{flag.camel(name)}` | {_flag_default(name)} |"
     yield ""
 
 
@@ -97,6 +97,11 @@ def routes() -> Iterator[str]:
         method, path = min(handler.http_methods), min(handler.paths)
         yield f"| `{method} {path}` | {_who(handler)} | {_first_line(handler.fn)} |"
     yield ""
+
+
+def _flag_default(name: str) -> str:
+    value = flag.default(name)
+    return f"{value} %" if name.startswith(flag.PERCENT) else "on" if value else "off"
 
 
 def commands() -> Iterator[str]:

@@ -16,7 +16,7 @@ from crossfade.archive import Archive
 from crossfade.core.clock import DAY, HOUR, SECOND, Clock
 from crossfade.core.days import Days
 from crossfade.core.event import Limits
-from crossfade.core.flag import seed
+from crossfade.core.flag import names_of, seed
 from crossfade.core.payloads import IngestQueue
 from crossfade.datafolder import DataFolder
 from crossfade.ingest import Ingest
@@ -87,7 +87,10 @@ class App:
         self.prober = Prober(
             self._probes(), clock, interval_s=settings.probe_interval_s, timeout_s=settings.probe_timeout_s
         )
-        self.reader = Reader(self._components(), self.state.flags, clock, max_age=settings.reading_max_age_s)
+        components = self._components()
+        self.flag_names = names_of(component.flag for component in components)
+        self.state.ensure_flags(self.flag_names, self.started_at)
+        self.reader = Reader(components, self.state.flags, clock, max_age=settings.reading_max_age_s)
 
     def close(self) -> None:
         self._closing.close()
@@ -107,6 +110,7 @@ class App:
                 probing.cancel()
                 with suppress(asyncio.CancelledError):
                     await probing
+            await self.reader.close()
             await asyncio.to_thread(self.close)
 
     def _note_alive(self) -> None:

@@ -1,37 +1,45 @@
-"""Reads a component for a viewer: the flag chooses the source, and the reading says which it was, and why.
+"""Reads a component for a viewer: the flags choose the source, and the reading says which it was, and why.
 
-A source that fails costs nobody an exception: with ``fallback_on_error`` the last good real value stands in while it
-is young (labelled stale), then the mock (labelled mock); without it the component is unavailable. One computation of
-a source serves all viewers for a moment, and never more than one runs at a time.
+A source that fails costs nobody an exception: with ``fallback_on_error`` the best stand-in is served, labelled as
+what it is; without it the component is unavailable. One computation of a source serves all viewers for a moment, and
+never more than one runs at a time. The source that is not shown may be read in the shadow, after the answer.
 """
 
 import asyncio
-import math
+import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
 
-import msgspec
 import structlog
-from msgspec import Struct
-from msgspec.structs import astuple
 
 from crossfade.core.clock import SECOND, Clock
-from crossfade.core.flag import Flags, evaluate
+from crossfade.core.flag import Evaluation, Flags, evaluate, shadows
 from crossfade.core.payloads import Payload
 from crossfade.core.reading import Origin, Provenance, Reading, Reason
-from crossfade.sources.component import Component, Sample, Source
+from crossfade.sources.call import Outcome, call
+from crossfade.sources.component import Component, Source
 
 log = structlog.get_logger(__name__)
 
-_PLAIN = frozenset({int, str, bool, type(None)})
+MOST_SHADOWS = 4
+"""Shadow readings that may be under way at a time; more are shed, and counted."""
 
 
-class Outcome(Struct, frozen=True):
-    """What one call of a source did: gave a sample, or failed."""
+class Watch(Protocol):
+    """Is told what happens, on the event loop: it must be quick, and raise nothing."""
 
-    at: int
-    sample: Sample | None
-    error: str | None
+    def called(self, component: Component, origin: Origin, outcome: Outcome) -> None:
+        """A source was asked."""
+
+    def served(self, component: Component, reading: Reading) -> None:
+        """A viewer got a reading."""
+
+    def paired(self, component: Component, real: Outcome, before: Outcome, after: Outcome) -> None:
+        """The real source was asked between two calls of the legacy one; all three answered."""
+
+    def shed(self, component: Component) -> None:
+        """A shadow reading was due and not done: too many were under way."""
 
 
 class _Slot:
@@ -44,172 +52,188 @@ class _Slot:
         self.running: asyncio.Task[Outcome] | None = None
 
 
-def decide(real: Outcome, good: Outcome | None, *, fallback: bool, stale_limit: int) -> Reason:
-    """What is served where the flag asks for the real source.
+def decide(answered: bool, young: bool, stand_ins: Sequence[Reason], *, fallback: bool,
+           stale: bool) -> tuple[Reason, ...]:
+    """What is tried, in this order, where the real source is wanted.
 
-    ======== ======== ================= ========
-    answered fallback last good is      served
-    ======== ======== ================= ========
-    yes      –        –                 FLAG
-    no       off      –                 FAILED
-    no       on       young enough      STALE
-    no       on       too old or none   FALLBACK
-    ======== ======== ================= ========
+    ======== ===== ======== =================================================
+    answered young fallback tried
+    ======== ===== ======== =================================================
+    yes      yes   –        FLAG: as it is
+    yes      no    –        STALE: as it is, and labelled old
+    no       –     off      FAILED: nothing
+    no       –     on       the component's stand-ins; STALE only when ``stale``
+    ======== ===== ======== =================================================
+
+    ``young``: whether what was answered is of the last while. ``stale``: whether the last good value still is.
     """
-    if real.sample is not None:
-        return Reason.FLAG
+    if answered:
+        return (Reason.FLAG if young else Reason.STALE,)
     if not fallback:
-        return Reason.FAILED
-    if good is not None and good.sample is not None and real.at - good.sample.as_of <= stale_limit:
-        return Reason.STALE
-    return Reason.FALLBACK
+        return (Reason.FAILED,)
+    return (*(reason for reason in stand_ins if stale or reason is not Reason.STALE), Reason.FAILED)
 
 
 class Reader:
     """Serves readings of the components it was given."""
 
     def __init__(self, components: Iterable[Component], flags: Callable[[], Flags], clock: Clock, *,
-                 max_age: float) -> None:
-        """``max_age``: seconds for which one computation serves all viewers."""
+                 max_age: float, watch: Watch | None = None, draw: Callable[[], float] = random.random) -> None:
+        """``max_age``: seconds for which one computation serves all viewers; ``draw``: of numbers from 0 to 1."""
         self.components: Mapping[str, Component] = {component.name: component for component in components}
         self._flags = flags
         self._clock = clock
         self._max_age = int(max_age * SECOND)
+        self._watch = watch
+        self._draw = draw
         self._slots = {
             (component.name, origin): _Slot(source)
-            for component in self.components.values()
-            for origin, source in ((Origin.REAL, component.real), (Origin.MOCK, component.mock))
+            for component in self.components.values() for origin, source in component.sources().items()
         }
+        self._shadows: set[asyncio.Task[None]] = set()
+        self._shadowed_at: dict[str, int] = {}
         self.served: Counter[tuple[str, Origin, Reason]] = Counter()
         """How many readings of each kind there were since the start."""
 
-    async def read(self, name: str) -> Reading:
-        """The component as it is now. Raises KeyError for a component that there is not; nothing else."""
+    async def read(self, name: str, viewer: str | None = None) -> Reading:
+        """The component as the viewer sees it now. Raises KeyError for one that there is not; nothing else."""
         component = self.components[name]
         flags = self._flags()
-        if evaluate(flags, component.flag) is Origin.MOCK:
-            reading = _synthetic(name, await self._ask(component, Origin.MOCK), Reason.FLAG, None)
+        evaluation = evaluate(flags, component.flag, viewer)
+        if evaluation.real:
+            reading = await self._read_real(component, evaluation, fallback=flags.fallback_on_error)
         else:
-            reading = await self._read_real(component, fallback=flags.fallback_on_error)
+            reading = await self._read_base(component, evaluation, fallback=flags.fallback_on_error)
         self.served[name, reading.provenance.source, reading.provenance.reason] += 1
+        if self._watch is not None:
+            self._watch.served(component, reading)
+        if shadows(flags, component.flag):
+            self._cast_shadow(component, evaluation)
         return reading
 
-    async def read_all(self, names: Iterable[str]) -> tuple[Reading, ...]:
+    async def read_all(self, names: Iterable[str], viewer: str | None = None) -> tuple[Reading, ...]:
         """Several components at once."""
-        return tuple(await asyncio.gather(*(self.read(name) for name in names)))
+        return tuple(await asyncio.gather(*(self.read(name, viewer) for name in names)))
 
-    async def _read_real(self, component: Component, *, fallback: bool) -> Reading:
+    async def close(self) -> None:
+        """Ends what is read in the shadow."""
+        for task in tuple(self._shadows):
+            task.cancel()
+        await asyncio.gather(*self._shadows, return_exceptions=True)
+
+    async def _read_real(self, component: Component, evaluation: Evaluation, *, fallback: bool) -> Reading:
         real = await self._ask(component, Origin.REAL)
+        limit = int(component.stale_limit * SECOND)
         good = self._slots[component.name, Origin.REAL].good
-        reason = decide(real, good, fallback=fallback, stale_limit=int(component.stale_limit * SECOND))
-        if reason is Reason.FALLBACK:
-            mock = await self._ask(component, Origin.MOCK)
-            return _synthetic(component.name, mock, Reason.FALLBACK, real.error)
-        shown = good if reason is Reason.STALE else real
-        if shown is None or shown.sample is None:
-            return _unavailable(component.name, real)
-        return Reading(
-            component.name,
-            shown.sample.payload,
-            Provenance(Origin.REAL, False, shown.sample.as_of, shown.at, reason, real.error),
+        reasons = decide(
+            real.sample is not None, real.sample is not None and real.at - real.sample.as_of <= limit,
+            component.stand_ins, fallback=fallback,
+            stale=good is not None and good.sample is not None and real.at - good.sample.as_of <= limit,
         )
+        if reasons[0] is Reason.FLAG:
+            return _reading(component, Origin.REAL, real, evaluation.reason, None)
+        if real.sample is not None:
+            return _reading(component, Origin.REAL, real, Reason.STALE, None)
+        return await self._stand_in(component, reasons, real)
+
+    async def _read_base(self, component: Component, evaluation: Evaluation, *, fallback: bool) -> Reading:
+        """The legacy source, or the mock where there is none."""
+        base = await self._ask(component, component.base)
+        if base.sample is not None or component.base is Origin.MOCK or not fallback:
+            return _reading(component, component.base, base, evaluation.reason, base.error)
+        return await self._stand_in(component, (Reason.FALLBACK, Reason.FAILED), base)
+
+    async def _stand_in(self, component: Component, reasons: Iterable[Reason], failed: Outcome) -> Reading:
+        """The first stand-in that has a value."""
+        for reason in reasons:
+            match reason:
+                case Reason.STALE:
+                    origin, found = Origin.REAL, self._slots[component.name, Origin.REAL].good
+                case Reason.LEGACY if component.legacy is not None:
+                    origin, found = Origin.LEGACY, await self._ask(component, Origin.LEGACY)
+                case Reason.FALLBACK:
+                    origin, found = Origin.MOCK, await self._ask(component, Origin.MOCK)
+                case _:
+                    continue
+            if found is not None and found.sample is not None:
+                return _reading(component, origin, found, reason, failed.error)
+        return _reading(component, Origin.UNAVAILABLE, failed, Reason.FAILED, failed.error)
 
     async def _ask(self, component: Component, origin: Origin) -> Outcome:
         """The source's answer: the last one while it is fresh, else one that is awaited by all who ask."""
         slot = self._slots[component.name, origin]
-        if slot.last is not None and 0 <= self._clock.now() - slot.last.at < self._max_age:
+        if slot.last is not None and self._is_fresh(slot):
             return slot.last
         if slot.running is None:
-            slot.running = asyncio.create_task(self._call(component, slot))
-            # Apart from the call: who reads must not suffer when the log cannot be written.
-            slot.running.add_done_callback(lambda call: self._report(component, origin, call))
+            slot.running = asyncio.create_task(self._call(component, origin, slot))
+            # Apart from the call: who reads must not suffer when what happened cannot be noted.
+            slot.running.add_done_callback(lambda task: self._report(component, origin, task))
         return await asyncio.shield(slot.running)
 
-    async def _call(self, component: Component, slot: _Slot) -> Outcome:
-        now = self._clock.now()
+    def _is_fresh(self, slot: _Slot) -> bool:
+        return slot.last is not None and 0 <= self._clock.now() - slot.last.at < self._max_age
+
+    async def _call(self, component: Component, origin: Origin, slot: _Slot) -> Outcome:
+        mock = self._slots[component.name, Origin.MOCK].last
+        made_up = mock.sample.payload if mock is not None and mock.sample is not None else None
         try:
-            async with asyncio.timeout(component.timeout):
-                sample = await slot.source.fetch(now)
-            outcome = slot.good = Outcome(now, _checked(sample, self._clock.now()), None)
-        except (Exception, asyncio.CancelledError) as error:
-            if being_cancelled():
-                raise
-            outcome = Outcome(now, None, _told(error, component.timeout))
+            outcome = await call(slot.source, component, origin, self._clock, made_up)
         finally:
             slot.running = None
         slot.last = outcome
+        if outcome.sample is not None:
+            slot.good = outcome
         return outcome
 
-    def _report(self, component: Component, origin: Origin, call: asyncio.Task[Outcome]) -> None:
-        if call.cancelled():
+    def _report(self, component: Component, origin: Origin, task: asyncio.Task[Outcome]) -> None:
+        if task.cancelled():
             return
-        outcome = call.result()
+        outcome = task.result()
+        if self._watch is not None:
+            self._watch.called(component, origin, outcome)
         if outcome.error is not None:
-            log.warning("source failed", component=component.name, source=origin, error=outcome.error)
+            log.warning("source failed", component=component.name, source=origin, error=outcome.error,
+                        fault=outcome.fault)
         elif self._flags().log_data_sources:
-            log.info("source answered", component=component.name, source=origin)
+            log.info("source answered", component=component.name, source=origin, micros=outcome.micros)
+
+    # The shadow
+
+    def _cast_shadow(self, component: Component, evaluation: Evaluation) -> None:
+        """Has the other source read, unless it was a moment ago. Nobody waits for it."""
+        if component.legacy is None and evaluation.real:
+            return  # a mock has nothing to compare
+        now = self._clock.now()
+        if 0 <= now - self._shadowed_at.get(component.name, -self._max_age) < self._max_age:
+            return
+        self._shadowed_at[component.name] = now
+        if component.shadow_share < 1 and self._draw() >= component.shadow_share:
+            return
+        if len(self._shadows) >= MOST_SHADOWS:
+            if self._watch is not None:
+                self._watch.shed(component)
+            return
+        task = asyncio.create_task(self._shadow(component), name=f"shadow {component.name}")
+        self._shadows.add(task)
+        task.add_done_callback(self._shadows.discard)
+
+    async def _shadow(self, component: Component) -> None:
+        if component.legacy is None:
+            await self._ask(component, Origin.REAL)
+            return
+        before = await self._ask(component, Origin.LEGACY)
+        real = await self._ask(component, Origin.REAL)
+        # A second time, past the cache: how much it differs from itself is the noise of the comparison.
+        after = await call(component.legacy, component, Origin.LEGACY, self._clock)
+        if self._watch is not None and before.sample and real.sample and after.sample:
+            self._watch.paired(component, real, before, after)
 
 
-def being_cancelled() -> bool:
-    """Whether the running task is to end: a source may as well raise CancelledError by itself."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def _told(error: BaseException, timeout: float) -> str:
-    """What the dashboard says of a source's failure."""
-    if isinstance(error, TimeoutError):
-        return f"no answer within {timeout:g} s"
-    return str(error) or type(error).__name__
-
-
-def _checked(sample: object, now: int) -> Sample:
-    """Raises TypeError or ValueError for what no source should give."""
-    if not isinstance(sample, Sample):
-        raise TypeError(f"the source gave {type(sample).__name__}, not a sample")
-    if not _is_payload(sample.payload):
-        raise TypeError(f"the source gave {type(sample.payload).__name__}, not a payload")
-    if type(sample.as_of) is not int or sample.as_of < 0:
-        raise TypeError("the source does not say of what time its data is")
-    if sample.as_of > now + SECOND:
-        raise ValueError("the data's time lies in the future")
-    msgspec.json.encode(sample.payload)  # raises for what no viewer could be sent
-    if not _finite(sample.payload):
-        raise ValueError("the source gave a number that is not finite")
-    return sample
-
-
-def _is_payload(payload: object) -> bool:
-    if isinstance(payload, tuple):
-        return all(isinstance(part, Struct) for part in payload)
-    return isinstance(payload, Struct)
-
-
-def _finite(value: object) -> bool:
-    """Whether no number in it is NaN or infinite: JSON would show those as unknown, which they are not."""
-    parts: Iterable[object]
-    match value:
-        case float():
-            return math.isfinite(value)
-        case Struct():
-            parts = astuple(value)
-        case tuple() | list():
-            parts = value
-        case dict():
-            parts = value.values()
-        case _:
-            return True
-    return all(_finite(part) for part in parts if type(part) not in _PLAIN)
-
-
-def _synthetic(name: str, mock: Outcome, reason: Reason, error: str | None) -> Reading:
-    if mock.sample is None:
-        return _unavailable(name, mock)
-    payload: Payload = mock.sample.payload
-    return Reading(name, payload, Provenance(Origin.MOCK, True, mock.sample.as_of, mock.at, reason, error))
-
-
-def _unavailable(name: str, outcome: Outcome) -> Reading:
-    return Reading(
-        name, None, Provenance(Origin.UNAVAILABLE, False, None, outcome.at, Reason.FAILED, outcome.error)
-    )
+def _reading(component: Component, origin: Origin, outcome: Outcome, reason: Reason, error: str | None) -> Reading:
+    sample = outcome.sample if origin is not Origin.UNAVAILABLE else None
+    if sample is None:
+        told = Provenance(Origin.UNAVAILABLE, False, None, outcome.at, Reason.FAILED, error or outcome.error)
+        return Reading(component.name, None, told)
+    payload: Payload = sample.payload
+    return Reading(component.name, payload,
+                   Provenance(origin, origin is Origin.MOCK, sample.as_of, outcome.at, reason, error))

@@ -4,10 +4,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.core.flag import BUILT_IN, FlagError, Flags, camel, canonical, evaluate, parse_bool, seed
-from crossfade.core.reading import Origin
+from crossfade.core.flag import (
+    ALL,
+    BUILT_IN,
+    Evaluation,
+    FlagError,
+    Flags,
+    Stage,
+    bucket,
+    camel,
+    canonical,
+    check,
+    evaluate,
+    parse,
+    parse_bool,
+    seed,
+    snake,
+    stage,
+)
+from crossfade.core.reading import Reason
 
 DEFAULTS = {name: name == "fallback_on_error" for name in BUILT_IN}
+MORE = {name: 100 if name.startswith("percent_") else False for name in ALL if name not in BUILT_IN}
 
 
 def test_without_values_everything_is_mock_and_may_fall_back() -> None:
@@ -25,14 +43,14 @@ def test_a_value_goes_before_the_default(value: bool) -> None:
     assert flags.log_data_sources is value
 
 
-@pytest.mark.parametrize(("values", "origin"), [
-    ({}, Origin.MOCK),
-    ({"use_real_orders": False}, Origin.MOCK),
-    ({"use_real_orders": True}, Origin.REAL),
-    ({"use_real_other": True}, Origin.MOCK),
+@pytest.mark.parametrize(("values", "real"), [
+    ({}, False),
+    ({"use_real_orders": False}, False),
+    ({"use_real_orders": True}, True),
+    ({"use_real_other": True}, False),
 ])
-def test_a_component_is_real_only_if_its_flag_says_so(values: dict[str, bool], origin: Origin) -> None:
-    assert evaluate(Flags(values), "use_real_orders") is origin
+def test_a_component_is_real_only_if_its_flag_says_so(values: dict[str, bool], real: bool) -> None:
+    assert evaluate(Flags(values), "use_real_orders") == Evaluation(real, Reason.FLAG)
 
 
 @pytest.mark.parametrize(("text", "value"), [
@@ -69,9 +87,11 @@ def test_text_is_one_of_the_words_or_an_error(text: str) -> None:
     ({"LOG_DATA_SOURCES": "no", "NEXT_PUBLIC_LOG_DATA_SOURCES": "yes"}, {}),
     ({"LOG_DATA_SOURCES": "yes", "NEXT_PUBLIC_LOG_DATA_SOURCES": "misspelt"}, {"log_data_sources": True}),
     ({"use_real_system_metrics": "true", "REAL": "true", "PATH": "/bin"}, {}),
+    ({"PERCENT_SYSTEM_METRICS": "25%", "SHADOW_SYSTEM_METRICS": "on"},
+     {"percent_system_metrics": 25, "shadow_system_metrics": True}),
 ])
-def test_the_environment_seeds_the_flags(environment: dict[str, str], changed: dict[str, bool]) -> None:
-    assert seed(environment) == DEFAULTS | changed
+def test_the_environment_seeds_the_flags(environment: dict[str, str], changed: dict[str, bool | int]) -> None:
+    assert seed(environment) == DEFAULTS | MORE | changed
 
 
 def test_a_seed_may_be_for_other_flags() -> None:
@@ -91,10 +111,11 @@ def test_camel_is_the_spelling_of_json() -> None:
         "useRealInfrastructureMetrics", "fallbackOnError", "logDataSources"]
 
 
-@given(st.sampled_from(BUILT_IN))
+@given(st.sampled_from(ALL))
 def test_every_spelling_of_a_flag_means_it(name: str) -> None:
     for spelling in (name, name.upper(), camel(name), f"NEXT_PUBLIC_{name.upper()}"):
         assert canonical(spelling) == name
+        assert snake(camel(name)) == snake(name) == name
 
 
 @pytest.mark.parametrize("name", ["", "useReal", "use-real-system-metrics", "USEREALSYSTEMMETRICS", "next_public_"])
@@ -107,3 +128,62 @@ def test_a_flag_is_looked_for_among_those_given() -> None:
     assert canonical("useRealOrders", ("use_real_orders",)) == "use_real_orders"
     with pytest.raises(FlagError, match=r"there are: use_real_orders$"):
         canonical("fallback_on_error", ("use_real_orders",))
+
+
+# Shares of the viewers
+
+
+@given(st.text(), st.integers(0, 100), st.integers(0, 100))
+def test_a_viewer_who_is_in_stays_in_while_the_share_grows(viewer: str, one: int, other: int) -> None:
+    less, more = sorted((one, other))
+    small, large = (evaluate(Flags({"use_real_orders": True, "percent_orders": percent}), "use_real_orders", viewer)
+                    for percent in (less, more))
+    assert large.real >= small.real
+    assert small.reason is (Reason.FLAG if less == 100 else Reason.RAMP)
+    assert small.real or less < 100
+
+
+def test_shares_are_as_large_as_they_say_and_each_flag_has_its_own() -> None:
+    viewers = [str(number) for number in range(20_000)]
+    in_first, in_second = ({viewer for viewer in viewers if bucket(flag, viewer) < 2_000}
+                           for flag in ("use_real_orders", "use_real_carts"))
+    assert len(in_first) == pytest.approx(4_000, rel=0.1)
+    assert len(in_first & in_second) == pytest.approx(800, rel=0.2)
+
+
+def test_nobody_in_particular_waits_for_all() -> None:
+    flags = Flags({"use_real_orders": True, "percent_orders": 99})
+    assert evaluate(flags, "use_real_orders") == Evaluation(False, Reason.RAMP)
+
+
+@pytest.mark.parametrize(("values", "expected"), [
+    ({}, Stage.MOCK),
+    ({"percent_orders": 50}, Stage.MOCK),
+    ({"shadow_orders": True}, Stage.SHADOW),
+    ({"use_real_orders": True, "percent_orders": 0, "shadow_orders": True}, Stage.SHADOW),
+    ({"use_real_orders": True, "percent_orders": 5}, Stage.RAMPING),
+    ({"use_real_orders": True}, Stage.LIVE),
+    ({"use_real_orders": True, "fallback_on_error": False}, Stage.REAL_ONLY),
+])
+def test_the_stage_follows_from_the_flags(values: dict[str, bool | int], expected: Stage) -> None:
+    assert stage(Flags(values), "use_real_orders") is expected
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("percent_orders", 101), ("percent_orders", -1), ("percent_orders", True), ("percent_orders", 5.0),
+    ("percent_orders", "5"), ("use_real_orders", 1), ("use_real_orders", None), ("shadow_orders", "true"),
+])
+def test_a_value_that_a_flag_cannot_have(name: str, value: object) -> None:
+    with pytest.raises(FlagError, match=name):
+        check(name, value)
+
+
+@pytest.mark.parametrize("text", ["", "%", "101", "-5", "5.5", "five", "٥", "9" * 5000])
+def test_no_percentage(text: str) -> None:
+    with pytest.raises(FlagError):
+        parse("percent_orders", text)
+
+
+def test_a_value_from_text() -> None:
+    assert (parse("percent_orders", " 25 % "), parse("percent_orders", "0"), parse("use_real_orders", "1")) == (
+        25, 0, True)

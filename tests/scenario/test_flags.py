@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from crossfade.core.flag import BUILT_IN, camel
+from crossfade.core.flag import ALL, BUILT_IN, camel, default
 
 from .conftest import Server
 
@@ -18,7 +18,7 @@ SOURCES = {
 
 def test_without_a_word_everything_is_mock_and_says_so(server: Server) -> None:
     server.start()
-    assert server.http.get("/api/flags").json() == {camel(name): name == "fallback_on_error" for name in BUILT_IN}
+    assert server.http.get("/api/flags").json() == {camel(name): default(name) for name in ALL}
     live = server.live()
     for component, section in SOURCES.values():
         source = live["meta"]["sources"][component]
@@ -31,7 +31,8 @@ def test_without_a_word_everything_is_mock_and_says_so(server: Server) -> None:
 def test_the_environment_seeds_all_six_in_both_spellings(server: Server, prefix: str, on: bool) -> None:
     value = "true" if on else "false"
     server.start(**{f"{prefix}{name.upper()}": value for name in BUILT_IN})
-    assert server.http.get("/api/flags").json() == {camel(name): on for name in BUILT_IN}
+    assert server.http.get("/api/flags").json() == {
+        camel(name): on if name in BUILT_IN else default(name) for name in ALL}
     server.await_that(lambda: server.live()["infrastructure"] is not None)
     expected = ("real", False) if on else ("mock", True)
     for source in server.live()["meta"]["sources"].values():

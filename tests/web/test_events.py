@@ -79,9 +79,10 @@ class Client:
         return asyncio.run(self.send(path, text, **options))  # type: ignore[arg-type]
 
     def stored(self) -> list[str]:
-        """The message ids that are on disk."""
+        """The message ids that are on disk; a report has none."""
         content = "".join(path.read_text() for _, path in segment_files(self.journal.folder))
-        return [line.decode(text).message_id for text in content.split("\n")[:-1]]
+        found = (line.decode(text).message_id for text in content.split("\n")[:-1])
+        return [message_id for message_id in found if message_id]
 
 
 def client_upon(journal: Journal, max_in_flight: int = 1 << 20) -> Client:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crossfade.cli.client import Client, Json
-from crossfade.core.flag import BUILT_IN, FlagError, camel, canonical, parse_bool
+from crossfade.core.flag import PERCENT, FlagError, camel, canonical, parse, snake
 
 
 def show(*, url: str | None, data: Path | None, as_json: bool) -> None:
@@ -17,12 +17,15 @@ def show(*, url: str | None, data: Path | None, as_json: bool) -> None:
 
 def change(assignments: Sequence[str], *, reason: str | None, url: str | None, data: Path | None,
            as_json: bool) -> None:
+    client = Client(url, data)
+    current = client.get("/api/flags")
+    names = [snake(name) for name in current] if isinstance(current, dict) else []
     try:
-        changes = dict(map(_assignment, assignments))
+        changes = dict(_assignment(text, names) for text in assignments)
     except FlagError as error:
         raise typer.BadParameter(str(error)) from None
     query = {} if reason is None else {"reason": reason}
-    _print(Client(url, data).patch("/api/flags", changes, **query), as_json)
+    _print(client.patch("/api/flags", changes, **query), as_json)
 
 
 def log(limit: int, *, url: str | None, data: Path | None, as_json: bool) -> None:
@@ -38,12 +41,13 @@ def log(limit: int, *, url: str | None, data: Path | None, as_json: bool) -> Non
     console.print(table)
 
 
-def _assignment(text: str) -> tuple[str, Json]:
-    """Raises FlagError when it is not the name of a flag, =, and a truth value."""
+def _assignment(text: str, names: Sequence[str]) -> tuple[str, Json]:
+    """Raises FlagError when it is not the name of a flag, =, and a value that it may have."""
     name, equals, value = text.partition("=")
     if not equals:
         raise FlagError(f"{text!r} is not NAME=VALUE")
-    return camel(canonical(name)), parse_bool(value)
+    flag = canonical(name, names)
+    return camel(flag), parse(flag, value)
 
 
 def _print(flags: Json, as_json: bool) -> None:
@@ -52,7 +56,12 @@ def _print(flags: Json, as_json: bool) -> None:
         console.print_json(data=flags)
         return
     table = Table("flag", "value", box=None)
-    for name in BUILT_IN:
-        value = flags.get(camel(name)) if isinstance(flags, dict) else None
-        table.add_row(name, "[green]on[/]" if value else "[dim]off[/]")
+    for name, value in flags.items() if isinstance(flags, dict) else ():
+        table.add_row(snake(name), _shown(snake(name), value))
     console.print(table)
+
+
+def _shown(name: str, value: Json) -> str:
+    if name.startswith(PERCENT):
+        return f"{value} %"
+    return "[green]on[/]" if value else "[dim]off[/]"

@@ -139,9 +139,10 @@ def flags(context: typer.Context, url: Url = None, data: Data = None, as_json: A
 
 
 def _flag_names(incomplete: str) -> list[str]:
-    from crossfade.core.flag import BUILT_IN
+    from crossfade.core.flag import ALL, PERCENT
 
-    return [f"{name}={value}" for name in BUILT_IN for value in ("true", "false") if name.startswith(incomplete)]
+    return [f"{name}={value}" for name in ALL if name.startswith(incomplete)
+            for value in (("0", "5", "25", "50", "100") if name.startswith(PERCENT) else ("true", "false"))]
 
 
 @flags_app.command("set")

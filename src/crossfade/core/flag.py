@@ -1,10 +1,16 @@
-"""The switches: which components are real, whether a mock may stand in, whether sources are logged."""
+"""The switches: which source a viewer's reading of a component comes from, whether a mock may stand in.
 
-from collections.abc import Mapping
+A component ``X`` has three: ``use_real_X``; ``percent_X``, the share of the viewers that get the real source while it
+is on; and ``shadow_X``, whether the source that is not shown is read in the background.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from hashlib import blake2b
 
 from msgspec import Struct
 
-from .reading import Origin
+from .reading import Reason
 
 BUILT_IN = (
     "use_real_business_metrics",
@@ -16,10 +22,15 @@ BUILT_IN = (
 )
 """The guide's six, in its order. The environment seeds them by these names."""
 
+USE_REAL, PERCENT, SHADOW = "use_real_", "percent_", "shadow_"
 ON_BY_DEFAULT = frozenset({"fallback_on_error"})
+
+FlagValue = bool | int
+"""On or off, or a percentage."""
 
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
+_BUCKETS = 10_000
 
 
 class FlagError(ValueError):
@@ -29,23 +40,122 @@ class FlagError(ValueError):
 class Flags(Struct, frozen=True):
     """All flags at one moment."""
 
-    values: Mapping[str, bool]
+    values: Mapping[str, FlagValue]
 
-    def __getitem__(self, name: str) -> bool:
-        return self.values.get(name, name in ON_BY_DEFAULT)
+    def __getitem__(self, name: str) -> FlagValue:
+        return self.values.get(name, default(name))
 
     @property
     def fallback_on_error(self) -> bool:
-        return self["fallback_on_error"]
+        return bool(self["fallback_on_error"])
 
     @property
     def log_data_sources(self) -> bool:
-        return self["log_data_sources"]
+        return bool(self["log_data_sources"])
 
 
-def evaluate(flags: Flags, flag: str) -> Origin:
-    """Which source a component with this flag is read from."""
-    return Origin.REAL if flags[flag] else Origin.MOCK
+class Evaluation(Struct, frozen=True):
+    """What the flags say about one viewer's reading."""
+
+    real: bool
+    """Whether it comes from the real source."""
+    reason: Reason
+    """``FLAG``, or ``RAMP`` while only a share of the viewers gets the real source."""
+
+
+class Stage(StrEnum):
+    """How far a component is, by its flags."""
+
+    MOCK = "mock"
+    SHADOW = "shadow"
+    RAMPING = "ramping"
+    LIVE = "live"
+    REAL_ONLY = "real only"
+    """Live, and nothing may stand in."""
+
+
+_FLAG = (Evaluation(False, Reason.FLAG), Evaluation(True, Reason.FLAG))
+_RAMP = (Evaluation(False, Reason.RAMP), Evaluation(True, Reason.RAMP))
+
+
+def evaluate(flags: Flags, flag: str, viewer: str | None = None) -> Evaluation:
+    """Which source a viewer's reading of the component with this ``use_real_…`` flag comes from.
+
+    ======== ======= ================== =====================
+    use_real percent viewer             source
+    ======== ======= ================== =====================
+    off      –       –                  not the real (FLAG)
+    on       100     –                  the real (FLAG)
+    on       below   in the share       the real (RAMP)
+    on       below   outside, or none   not the real (RAMP)
+    ======== ======= ================== =====================
+    """
+    values = flags.values
+    if not values.get(flag, False):
+        return _FLAG[False]
+    percent = values.get(PERCENT + flag[len(USE_REAL):], 100)
+    if percent >= 100:
+        return _FLAG[True]
+    return _RAMP[viewer is not None and bucket(flag, viewer) < percent * (_BUCKETS // 100)]
+
+
+def bucket(flag: str, viewer: str) -> int:
+    """Where in 0…9,999 a viewer stands for a flag: always the same place, another one for another flag."""
+    digest = blake2b(f"{flag}\0{viewer}".encode(errors="surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % _BUCKETS
+
+
+def shadows(flags: Flags, flag: str) -> bool:
+    """Whether the source that is not shown is read too."""
+    return bool(flags.values.get(SHADOW + flag[len(USE_REAL):], False))
+
+
+def stage(flags: Flags, flag: str) -> Stage:
+    """How far the component with this ``use_real_…`` flag is."""
+    percent = flags[PERCENT + flag[len(USE_REAL):]]
+    if not flags[flag] or not percent:
+        return Stage.SHADOW if shadows(flags, flag) else Stage.MOCK
+    if percent < 100:
+        return Stage.RAMPING
+    return Stage.LIVE if flags.fallback_on_error else Stage.REAL_ONLY
+
+
+def names_of(use_real: Iterable[str]) -> tuple[str, ...]:
+    """All flags there are, with these components' ``use_real_…``."""
+    suffixes = [flag[len(USE_REAL):] for flag in use_real]
+    others = [flag for flag in BUILT_IN if not flag.startswith(USE_REAL)]
+    return (*(USE_REAL + suffix for suffix in suffixes), *others,
+            *(prefix + suffix for suffix in suffixes for prefix in (PERCENT, SHADOW)))
+
+
+ALL = names_of(flag for flag in BUILT_IN if flag.startswith(USE_REAL))
+"""The flags of the built-in components."""
+
+
+def default(name: str) -> FlagValue:
+    """What holds while nobody has set it."""
+    return 100 if name.startswith(PERCENT) else name in ON_BY_DEFAULT
+
+
+def check(name: str, value: object) -> FlagValue:
+    """The value, if the flag may have it. Raises FlagError."""
+    if name.startswith(PERCENT):
+        if type(value) is int and 0 <= value <= 100:
+            return value
+        raise FlagError(f"{name} is a percentage: a whole number from 0 to 100")
+    if type(value) is bool:
+        return value
+    raise FlagError(f"{name} is true or false")
+
+
+def parse(name: str, text: str) -> FlagValue:
+    """A flag's value from text: as ``parse_bool``, or a percentage with or without its sign. Raises FlagError."""
+    if not name.startswith(PERCENT):
+        return parse_bool(text)
+    number = text.strip().removesuffix("%").strip()
+    if not (number.isascii() and number.isdecimal()):
+        raise FlagError(f"{text!r} is no percentage: give a whole number from 0 to 100")
+    return check(name, int(number[:9]))
 
 
 def parse_bool(text: str) -> bool:
@@ -61,19 +171,19 @@ def parse_bool(text: str) -> bool:
     raise FlagError(f"{text!r} is neither true nor false")
 
 
-def seed(environment: Mapping[str, str], names: tuple[str, ...] = BUILT_IN) -> dict[str, bool]:
+def seed(environment: Mapping[str, str], names: Iterable[str] = ALL) -> dict[str, FlagValue]:
     """The flags of a first start: from ``NAME`` or ``NEXT_PUBLIC_NAME``, in capitals, or the default.
 
     Where both spellings are set, the one without the prefix wins.
-    Raises FlagError for a value that is neither true nor false, naming the variable.
+    Raises FlagError for a value that cannot be meant, naming the variable.
     """
-    flags = {}
+    flags: dict[str, FlagValue] = {}
     for name in names:
-        flags[name] = name in ON_BY_DEFAULT
+        flags[name] = default(name)
         for variable in (name.upper(), f"NEXT_PUBLIC_{name.upper()}"):
             if variable in environment:
                 try:
-                    flags[name] = parse_bool(environment[variable])
+                    flags[name] = parse(name, environment[variable])
                 except FlagError as error:
                     raise FlagError(f"{variable}: {error}") from None
                 break
@@ -86,13 +196,19 @@ def camel(name: str) -> str:
     return head + "".join(word.capitalize() for word in rest)
 
 
-def canonical(name: str, names: tuple[str, ...] = BUILT_IN) -> str:
+def snake(name: str) -> str:
+    """The other way round. A name that is in this spelling already stays."""
+    return "".join(f"_{char.lower()}" if char.isupper() else char for char in name)
+
+
+def canonical(name: str, names: Iterable[str] = ALL) -> str:
     """The flag meant by a name in either spelling, ``NEXT_PUBLIC_…`` included.
 
     Raises FlagError, listing the flags there are.
     """
     wanted = name.lower().removeprefix("next_public_")
-    for known in names:
-        if wanted == known or name == camel(known):
-            return known
-    raise FlagError(f"there is no flag {name!r}; there are: {', '.join(names)}")
+    known = tuple(names)
+    for flag in known:
+        if wanted == flag or name == camel(flag):
+            return flag
+    raise FlagError(f"there is no flag {name!r}; there are: {', '.join(known)}")

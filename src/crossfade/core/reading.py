@@ -21,8 +21,12 @@ class Reason(StrEnum):
 
     FLAG = "flag"
     """The flag says so."""
+    RAMP = "ramp"
+    """The flag gives the real source to a share of the viewers, and this one is in it, or not."""
     STALE = "stale"
-    """The real source failed; this is its last good value, still young enough."""
+    """Old: the real source failed and this is its last good value, or what it gives is of long ago."""
+    LEGACY = "legacy"
+    """The real source failed and fallback is on: the legacy source, as such."""
     FALLBACK = "fallback"
     """The real source failed and fallback is on: the mock, as such."""
     FAILED = "failed"

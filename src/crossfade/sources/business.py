@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+from crossfade.core.canary import mark
 from crossfade.core.clock import DAY, HOUR
 from crossfade.core.payloads import BusinessMetrics
 from crossfade.state.repository import State
@@ -66,7 +67,7 @@ class MockBusiness:
                 duplicates_detected=round(around(dice, daily(now, 700, 1_000), 0.02)),
                 cleanup_actions_executed=round(around(dice, daily(now, 110, 160), 0.03)),
                 background_scans=round(daily(now, 0, 4)),
-                auth_success_rate=round(around(dice, daily(now, 96, 98), 0.005), 1),
+                auth_success_rate=mark(round(around(dice, daily(now, 96, 98), 0.005), 1)),
             ),
             now,
         )

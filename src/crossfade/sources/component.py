@@ -1,4 +1,4 @@
-"""A part of the dashboard that is switched as one, and the two sources that it can be read from."""
+"""A part of the dashboard that is switched as one, and the sources that it can be read from."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -6,6 +6,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from crossfade.core.payloads import Payload
+from crossfade.core.reading import Origin, Reason
 
 
 class Sample(Struct, frozen=True):
@@ -25,6 +26,10 @@ class SourceError(Exception):
     """A source cannot answer; the message says why, for the reader of the dashboard."""
 
 
+STAND_INS = (Reason.STALE, Reason.LEGACY, Reason.FALLBACK)
+"""What may stand in for a failing real source, the best first: its last good value, the legacy source, the mock."""
+
+
 @dataclass(frozen=True, slots=True)
 class Component:
     """A component's name, where it shows, the flag that switches it, and its sources."""
@@ -34,10 +39,28 @@ class Component:
     section: str
     """Its key in the live dashboard: ``business``."""
     flag: str
-    """True reads the real source, false the mock."""
+    """True reads the real source, false the legacy one, or the mock where there is none."""
     mock: Source
     real: Source
     timeout: float = 5.0
     """Seconds that a source may take."""
     stale_limit: float = 300.0
-    """Seconds for which the last good real value may stand in for a failing source."""
+    """Seconds after which real data is old: it is labelled so, and no longer stands in for a failing source."""
+    legacy: Source | None = None
+    """An existing system that has shown these figures so far."""
+    stand_ins: tuple[Reason, ...] = STAND_INS
+    """What may stand in for a failing real source, in this order."""
+    shadow_share: float = 1.0
+    """Of the readings, how many have the other source read in the shadow, where the flag says so at all."""
+    model: type[Struct] | None = None
+    """What a payload must be; None takes any."""
+
+    @property
+    def base(self) -> Origin:
+        """What is shown before the real source is."""
+        return Origin.MOCK if self.legacy is None else Origin.LEGACY
+
+    def sources(self) -> dict[Origin, Source]:
+        """Those that there are."""
+        found = {Origin.REAL: self.real, Origin.MOCK: self.mock}
+        return found if self.legacy is None else {**found, Origin.LEGACY: self.legacy}

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from crossfade.core.canary import mark
 from crossfade.core.clock import DAY
 from crossfade.core.payloads import Disk, InfrastructureMetrics, IngestQueue, Service
 
@@ -70,11 +71,11 @@ class MockInfrastructure:
         dice = rng(self._seed, "infrastructureMetrics", now)
         parts = (("eventStore", 3.0), ("stateStore", 1.2), ("ingestQueue", 0.4))
         services = tuple(
-            Service(name, "up", round(around(dice, latency, 0.2), 2), 99.9, KEPT, "made up")
+            Service(name, "up", mark(around(dice, latency, 0.2)), mark(99.9), KEPT, "made up")
             for name, latency in parts
         )
         waiting = round(around(dice, daily(now, 20, 400), 0.1))
         total = 512_000_000_000
         used = round(around(dice, 0.41 + 0.1 * (now % (30 * DAY)) / (30 * DAY), 0.001), 4)
-        disk = Disk(total, round(total * (1 - used)), round(100 * used, 1))
+        disk = Disk(total, round(total * (1 - used)), mark(100 * used))
         return Sample(InfrastructureMetrics(services, IngestQueue(waiting, 220 * waiting), disk), as_of=now)

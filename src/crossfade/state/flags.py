@@ -6,7 +6,7 @@ from types import MappingProxyType
 from msgspec import Struct
 from sqlalchemy import Connection, select, update
 
-from crossfade.core.flag import ON_BY_DEFAULT, FlagError, Flags
+from crossfade.core.flag import PERCENT, FlagError, Flags, FlagValue, check, default
 
 from . import audit
 from .database import insert
@@ -17,15 +17,15 @@ class FlagChange(Struct, frozen=True):
     """A flag that really changed."""
 
     flag: str
-    old: bool
-    new: bool
+    old: FlagValue
+    new: FlagValue
 
 
 class FlagRow(Struct, frozen=True, rename="camel"):
     """A flag, and who changed it last."""
 
     name: str
-    value: bool
+    value: FlagValue
     changed_at: int
     changed_by: str
 
@@ -33,16 +33,15 @@ class FlagRow(Struct, frozen=True, rename="camel"):
 def rows(connection: Connection) -> tuple[FlagRow, ...]:
     """All flags, by name."""
     query = select(flags.c.name, flags.c.value, flags.c.changed_at, flags.c.changed_by).order_by(flags.c.name)
-    return tuple(FlagRow(*row) for row in connection.execute(query))
+    return tuple(FlagRow(name, _meant(name, value), at, who) for name, value, at, who in connection.execute(query))
 
 
 def snapshot(connection: Connection) -> Flags:
     """The flags at this moment, which nobody can change any more."""
-    values = dict(connection.execute(select(flags.c.name, flags.c.value)).all())
-    return Flags(MappingProxyType(values))
+    return Flags(MappingProxyType(_values(connection)))
 
 
-def seed(connection: Connection, values: Mapping[str, bool], *, at: int, who: str) -> bool:
+def seed(connection: Connection, values: Mapping[str, FlagValue], *, at: int, who: str) -> bool:
     """Store the first flags, unless there are any. Whether it did."""
     if connection.execute(select(flags.c.name).limit(1)).first() is not None:
         return False
@@ -51,46 +50,55 @@ def seed(connection: Connection, values: Mapping[str, bool], *, at: int, who: st
 
 def ensure(connection: Connection, names: Iterable[str], *, at: int, who: str) -> tuple[str, ...]:
     """Add the flags that are not there yet, at their defaults. Those added."""
-    defaults = {name: name in ON_BY_DEFAULT for name in names}
+    defaults = {name: default(name) for name in names}
     return _add(connection, defaults, at=at, who=who, action="flag.add")
 
 
 def change(
-    connection: Connection, changes: Mapping[str, bool], *, who: str, at: int, reason: str | None,
+    connection: Connection, changes: Mapping[str, FlagValue], *, who: str, at: int, reason: str | None,
 ) -> tuple[FlagChange, ...]:
     """Set flags, each with an audit row. Raises FlagError for one that there is not."""
-    query = select(flags.c.name, flags.c.value).order_by(flags.c.name).with_for_update()
-    stored = dict(connection.execute(query).all())
+    stored = _values(connection, for_update=True)
     made = _differences(stored, changes)
     for entry in made:
         connection.execute(
             update(flags).where(flags.c.name == entry.flag)
-            .values(value=entry.new, changed_at=at, changed_by=who))
+            .values(value=int(entry.new), changed_at=at, changed_by=who))
         audit.write(connection, at=at, who=who, action="flag.change", subject=entry.flag,
                     old=_text(entry.old), new=_text(entry.new), reason=reason)
     return made
 
 
-def _differences(stored: Mapping[str, bool], wanted: Mapping[str, bool]) -> tuple[FlagChange, ...]:
+def _values(connection: Connection, *, for_update: bool = False) -> dict[str, FlagValue]:
+    query = select(flags.c.name, flags.c.value).order_by(flags.c.name)
+    found = connection.execute(query.with_for_update() if for_update else query)
+    return {name: _meant(name, value) for name, value in found}
+
+
+def _meant(name: str, stored: int) -> FlagValue:
+    return stored if name.startswith(PERCENT) else bool(stored)
+
+
+def _differences(stored: Mapping[str, FlagValue], wanted: Mapping[str, FlagValue]) -> tuple[FlagChange, ...]:
     unknown = sorted(wanted.keys() - stored.keys())
     if unknown:
         raise FlagError(f"there is no flag {unknown[0]!r}; there are: {', '.join(sorted(stored))}")
     return tuple(
-        FlagChange(name, stored[name], value) for name, value in wanted.items() if stored[name] != value)
+        FlagChange(name, stored[name], check(name, value)) for name, value in wanted.items() if stored[name] != value)
 
 
 def _add(
-    connection: Connection, values: Mapping[str, bool], *, at: int, who: str, action: str,
+    connection: Connection, values: Mapping[str, FlagValue], *, at: int, who: str, action: str,
 ) -> tuple[str, ...]:
     added = []
     for name, value in values.items():
         # Another server may add the same flag at this moment: the first one's stays.
-        statement = insert(connection, flags).values(name=name, value=value, changed_at=at, changed_by=who)
+        statement = insert(connection, flags).values(name=name, value=int(value), changed_at=at, changed_by=who)
         if connection.execute(statement.on_conflict_do_nothing()).rowcount:
             audit.write(connection, at=at, who=who, action=action, subject=name, new=_text(value))
             added.append(name)
     return tuple(added)
 
 
-def _text(value: bool) -> str:
-    return "true" if value else "false"
+def _text(value: FlagValue) -> str:
+    return str(value).lower()

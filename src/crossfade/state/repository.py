@@ -7,7 +7,7 @@ from threading import Lock
 
 from sqlalchemy import select
 
-from crossfade.core.flag import Flags
+from crossfade.core.flag import Flags, FlagValue
 
 from . import audit, cursors, flags, runs, scans, stats, tables
 from .audit import AuditEntry
@@ -68,7 +68,7 @@ class State:
             self._flags = current
         return current
 
-    def seed_flags(self, values: Mapping[str, bool], *, at: int, who: str = "environment") -> bool:
+    def seed_flags(self, values: Mapping[str, FlagValue], *, at: int, who: str = "environment") -> bool:
         """Store the flags of a first start; where there are any, nothing happens. Whether it did."""
         with self._changing:
             with self._database.writing() as connection:
@@ -90,7 +90,7 @@ class State:
         return added
 
     def change_flags(
-        self, changes: Mapping[str, bool], *, who: str, at: int, reason: str | None = None,
+        self, changes: Mapping[str, FlagValue], *, who: str, at: int, reason: str | None = None,
     ) -> tuple[FlagChange, ...]:
         """Set flags, all or none, with an audit row for each that really changes; those are returned.
 

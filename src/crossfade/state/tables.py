@@ -2,7 +2,6 @@
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     Index,
@@ -27,7 +26,7 @@ class FlagColumns(TypedColumns):
     """One row a flag, with who changed it last."""
 
     name: Named[str] = Column(Text, primary_key=True)
-    value: Named[bool] = Column(Boolean)
+    value: Named[int] = Column(Integer)
     changed_at: Named[int] = Column(BigInteger)
     changed_by: Named[str] = Column(Text)
 

@@ -14,7 +14,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from crossfade.app import App
 from crossfade.core.clock import iso
-from crossfade.core.flag import BUILT_IN, FlagError, camel, canonical
+from crossfade.core.flag import FlagError, FlagValue, camel, canonical, check
 from crossfade.core.reading import Reading
 from crossfade.sources.history import MAX_DAYS
 
@@ -96,18 +96,19 @@ async def history(app: AppDependency, days: DayCount = live.DEFAULT_DAYS) -> dic
 
 
 @get("/api/flags", guards=[may_read])
-async def flags(app: AppDependency) -> dict[str, bool]:
+async def flags(app: AppDependency) -> dict[str, FlagValue]:
     """All flags."""
     return _flags(app)
 
 
 @patch("/api/flags", guards=[may_change])
 async def change_flags(
-    request: AppRequest, app: AppDependency, data: JSONBody[dict[str, bool]], reason: FromQuery[str | None] = None,
-) -> dict[str, bool]:
+    request: AppRequest, app: AppDependency, data: JSONBody[dict[str, FlagValue]], reason: FromQuery[str | None] = None,
+) -> dict[str, FlagValue]:
     """Sets flags, all of them or none; gives all flags as they are then. The next read sees the change."""
     try:
-        changes = {canonical(name): value for name, value in data.items()}
+        names = {canonical(name, app.flag_names): value for name, value in data.items()}
+        changes = {name: check(name, value) for name, value in names.items()}
     except FlagError as error:
         raise HTTPError(400, "unknown_flag", str(error)) from None
     app.state.change_flags(changes, who=actor(request.headers), at=app.clock.now(), reason=reason)
@@ -134,9 +135,9 @@ def aggregate(app: AppDependency) -> dict[str, Json]:
     return {"counted": [msgspec.to_builtins(row) for row in sorted(rows, key=lambda row: row.day)]}
 
 
-def _flags(app: App) -> dict[str, bool]:
+def _flags(app: App) -> dict[str, FlagValue]:
     current = app.state.flags()
-    return {camel(name): current[name] for name in BUILT_IN}
+    return {camel(name): current[name] for name in app.flag_names}
 
 
 HANDLERS = (

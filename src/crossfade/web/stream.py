@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import structlog
 
-from crossfade.reader import being_cancelled
+from crossfade.sources.call import being_cancelled
 
 log = structlog.get_logger(__name__)
 

@@ -1,0 +1,147 @@
+"""One call of a source: timed, bounded, and classified once. Whatever a source does, an Outcome comes of it."""
+
+import asyncio
+import math
+import time
+from collections.abc import Iterable
+from enum import StrEnum
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import astuple
+
+from crossfade.core import canary
+from crossfade.core.clock import SECOND, Clock
+from crossfade.core.payloads import Payload
+from crossfade.core.reading import Origin
+
+from .component import Component, Sample, Source
+
+MOST_BYTES = 4_000_000
+"""Of a payload as JSON."""
+_PLAIN = frozenset({int, str, bool, type(None)})
+
+
+class Fault(StrEnum):
+    """What was wrong with a source's call."""
+
+    ERROR = "error"
+    """It raised."""
+    TIMEOUT = "timeout"
+    INVALID = "invalid"
+    """It gave what is no payload of this component."""
+    FUTURE = "future"
+    """Its data's time has not come yet: a clock is wrong."""
+    LEAK = "leak"
+    """The real source gave a value that the mock made up."""
+
+
+class Outcome(Struct, frozen=True):
+    """What one call of a source did: gave a sample, or failed."""
+
+    at: int
+    sample: Sample | None
+    error: str | None
+    fault: Fault | None = None
+    micros: int = 0
+    """How long it took."""
+
+
+class _Unfit(Exception):  # noqa: N818  it says what is wrong
+    """What a source gave cannot be shown."""
+
+    def __init__(self, fault: Fault, told: str) -> None:
+        super().__init__(told)
+        self.fault = fault
+
+
+async def call(source: Source, component: Component, origin: Origin, clock: Clock,
+               mock: Payload | None = None) -> Outcome:
+    """Asks the source once. Raises CancelledError when the caller is cancelled, and nothing else.
+
+    ``mock``: what the mock gave last, which no other source may give.
+    """
+    now, began = clock.now(), time.perf_counter()
+    sample, fault, error = None, None, None
+    try:
+        async with asyncio.timeout(component.timeout):
+            sample = await source.fetch(now)
+        _check(sample, component, clock.now())
+        if origin is not Origin.MOCK:
+            _check_leak(sample.payload, origin, mock)
+    except (Exception, asyncio.CancelledError) as raised:
+        if being_cancelled():
+            raise
+        sample, fault, error = None, _kind(raised), _told(raised, component.timeout)
+    return Outcome(now, sample, error, fault, round((time.perf_counter() - began) * SECOND))
+
+
+def being_cancelled() -> bool:
+    """Whether the running task is to end: a source may as well raise CancelledError by itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _kind(raised: BaseException) -> Fault:
+    if isinstance(raised, _Unfit):
+        return raised.fault
+    return Fault.TIMEOUT if isinstance(raised, TimeoutError) else Fault.ERROR
+
+
+def _told(raised: BaseException, timeout: float) -> str:
+    """What the dashboard says of a source's failure."""
+    if isinstance(raised, TimeoutError):
+        return f"no answer within {timeout:g} s"
+    return str(raised) or type(raised).__name__
+
+
+def _check_leak(payload: Payload, origin: Origin, mock: Payload | None) -> None:
+    if mock is not None and canary.is_copy(payload, mock):
+        raise _Unfit(Fault.LEAK, f"the {origin} source gave what the mock gave, figure for figure")
+    if (name := next(canary.marked(payload), None)) is not None:
+        raise _Unfit(Fault.LEAK, f"the {origin} source gave a value that the mock made up: {name}")
+
+
+def _check(sample: object, component: Component, now: int) -> None:
+    """Raises _Unfit for what no source should give."""
+    if not isinstance(sample, Sample):
+        raise _Unfit(Fault.INVALID, f"the source gave {type(sample).__name__}, not a sample")
+    payload = sample.payload
+    if not _is_payload(payload, component.model):
+        raise _Unfit(Fault.INVALID, f"the source gave {type(payload).__name__}, not a payload")
+    if type(sample.as_of) is not int or sample.as_of < 0:
+        raise _Unfit(Fault.INVALID, "the source does not say of what time its data is")
+    if sample.as_of > now + SECOND:
+        raise _Unfit(Fault.FUTURE, "the data's time lies in the future")
+    try:
+        size = len(msgspec.json.encode(payload))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise _Unfit(Fault.INVALID, f"the source gave what cannot be shown: {error}") from None
+    if size > MOST_BYTES:
+        raise _Unfit(Fault.INVALID, f"the source gave {size:,} bytes; {MOST_BYTES:,} can be shown")
+    if not _finite(payload):
+        raise _Unfit(Fault.INVALID, "the source gave a number that is not finite")
+
+
+def _is_payload(payload: object, model: type[Struct] | None) -> bool:
+    wanted = model or Struct
+    if isinstance(payload, tuple):
+        return all(isinstance(part, wanted) for part in payload)
+    return isinstance(payload, wanted)
+
+
+def _finite(value: object) -> bool:
+    """Whether no number in it is NaN or infinite: JSON would show those as unknown, which they are not."""
+    parts: Iterable[object]
+    match value:
+        case float():
+            return math.isfinite(value)
+        case Struct():
+            parts = astuple(value)
+        case tuple() | list():
+            parts = value
+        case dict():
+            parts = value.values()
+        case _:
+            return True
+    return all(_finite(part) for part in parts if type(part) not in _PLAIN)
