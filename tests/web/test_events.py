@@ -156,6 +156,21 @@ def test_rejected_events_are_listed_with_their_place_and_id(client: Client) -> N
     assert client.stored() == ["good"]
 
 
+def test_the_log_names_what_was_rejected_alone_since_clients_do_not_look(
+    client: Client, capsys: pytest.CaptureFixture[str],
+) -> None:
+    client.post(b'{"batch":[%s,{"messageId":"bad"},{"event":""}]}' % json.dumps(GOOD).encode(),
+                headers={"user-agent": "analytics-python/2.4.0 \xff" + "x" * 200})
+    logged = "".join(capsys.readouterr())
+    for told in ("accepted=1", "rejected=2", "missing_event", "bad", "analytics-python/2.4.0"):
+        assert told in logged
+    assert logged.count("\n") == 1
+    assert len(logged) < 500
+    client.post({"batch": [GOOD]})
+    refused(client.post({"batch": [{"messageId": "bad"}]}), 400, "missing_event")
+    assert "".join(capsys.readouterr()) == "", "who is told all is not in the log"
+
+
 def test_when_all_are_rejected_it_is_a_400_that_lists_them(client: Client) -> None:
     answer = refused(client.post({"batch": [{"messageId": "bad"}, 5]}), 400, "missing_event")
     rejected = answer.json["rejected"]

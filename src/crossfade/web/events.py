@@ -125,6 +125,8 @@ class Events:
             raise _later(str(error), code="not_stored", seconds=5) from None
         if taken.rejected and not taken.accepted:
             raise _Refused(taken)
+        if taken.rejected:
+            _note(taken, headers)
         return taken
 
     async def _synced_to_disk(self, future: "Future[None]") -> None:
@@ -159,6 +161,14 @@ def _accepted(taken: Taken) -> bytes:
     if taken.rejected:
         return msgspec.json.encode({"success": True, "accepted": taken.accepted, "rejected": taken.rejected})
     return b'{"success":true,"accepted":%d,"rejected":[]}' % taken.accepted
+
+
+def _note(taken: Taken, headers: Mapping[bytes, bytes]) -> None:
+    """Into the log: most clients do not read what a success says of the events that were rejected alone."""
+    first = taken.rejected[0]
+    log.warning("events: some were rejected", accepted=taken.accepted, rejected=len(taken.rejected),
+                first=first.reason, detail=first.detail, message_id=first.message_id,
+                client=headers.get(b"user-agent", b"")[:100].decode("latin-1"))
 
 
 def _too_large(limit: int) -> HTTPError:
