@@ -31,7 +31,7 @@ def test_the_reference_is_what_the_code_says() -> None:
 def test_every_route_is_documented(tmp_path: Path) -> None:
     app = App(Settings(data=tmp_path / "data"), SystemClock(), {})
     try:
-        served = load_generator().all_routes(litestar(app, Stream(lambda: live_json(app))))
+        served = load_generator().all_routes(litestar(app, Stream(lambda viewer: live_json(app, viewer=viewer))))
     finally:
         app.close()
     reference = (ROOT / "docs" / "reference.md").read_text()

@@ -11,10 +11,10 @@ from msgspec import Struct
 from crossfade.core.canary import mark
 from crossfade.core.clock import DAY, SECOND, ManualClock
 from crossfade.core.flag import Flags
-from crossfade.core.reading import Origin, Reading, Reason
+from crossfade.core.reading import STAND_INS, Origin, Reading, Reason
 from crossfade.reader import MOST_SHADOWS, Reader, decide
 from crossfade.sources.call import Fault, Outcome
-from crossfade.sources.component import STAND_INS, Component, Sample, SourceError
+from crossfade.sources.component import Component, Sample, SourceError
 
 NOW = 1_790_000_000 * SECOND
 FLAG = "use_real_part"

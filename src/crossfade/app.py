@@ -19,6 +19,7 @@ from crossfade.core.event import Limits
 from crossfade.core.flag import names_of, seed
 from crossfade.core.payloads import IngestQueue
 from crossfade.datafolder import DataFolder
+from crossfade.declared import configured, find, together
 from crossfade.ingest import Ingest
 from crossfade.journal import Journal
 from crossfade.keys import Keys, Verifier, obtain
@@ -48,7 +49,10 @@ class App:
     """Everything that a server needs, made but not started. Close it when it was not run."""
 
     def __init__(self, settings: Settings, clock: Clock, environment: Mapping[str, str]) -> None:
-        """Raises DataFolderError, StoreError, StateError or FlagError when it cannot start; the message says why."""
+        """Raises DataFolderError, StoreError, StateError, FlagError or DeclarationError when it cannot start.
+
+        The message says why.
+        """
         self.settings = settings
         self.clock = clock
         self.started_at = clock.now()
@@ -87,7 +91,7 @@ class App:
         self.prober = Prober(
             self._probes(), clock, interval_s=settings.probe_interval_s, timeout_s=settings.probe_timeout_s
         )
-        components = self._components()
+        components = configured(together(self._components(), find(settings.components)), settings)
         self.flag_names = names_of(component.flag for component in components)
         self.state.ensure_flags(self.flag_names, self.started_at)
         self.reader = Reader(components, self.state.flags, clock, max_age=settings.reading_max_age_s)
@@ -129,10 +133,7 @@ class App:
             ("historicalData", "history", "use_real_historical_data", MockHistory(settings.mock_seed, self.days),
              RealHistory(self.store, self.state, self.days, as_of)),
         )
-        return tuple(
-            Component(name, section, flag, mock, real, settings.source_timeout_s, settings.stale_limit_s)
-            for name, section, flag, mock, real in parts
-        )
+        return tuple(Component(name, section, flag, mock, real) for name, section, flag, mock, real in parts)
 
     def _probes(self) -> tuple[Probe, ...]:
         own = (

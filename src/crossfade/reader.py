@@ -115,6 +115,11 @@ class Reader:
         """Several components at once."""
         return tuple(await asyncio.gather(*(self.read(name, viewer) for name in names)))
 
+    def variant(self, viewer: str | None) -> tuple[bool, ...]:
+        """Which components the viewer gets from the real source just now."""
+        flags = self._flags()
+        return tuple(evaluate(flags, component.flag, viewer).real for component in self.components.values())
+
     async def close(self) -> None:
         """Ends what is read in the shadow."""
         for task in tuple(self._shadows):

@@ -3,10 +3,13 @@
 import errno
 import os
 from pathlib import Path
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from crossfade.core.reading import STAND_INS, Reason
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -15,6 +18,23 @@ def default_data() -> Path:
     """Where data goes when nobody says: the XDG data folder."""
     base = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(base) / "crossfade"
+
+
+def _stand_ins(reasons: list[Reason]) -> list[Reason]:
+    if not set(reasons) <= set(STAND_INS) or len(set(reasons)) < len(reasons):
+        raise ValueError(f"stand-ins are, each once: {', '.join(STAND_INS)}")
+    return reasons
+
+
+class ComponentSettings(BaseModel):
+    """What one component has for itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    source_timeout_s: float | None = Field(None, gt=0)
+    stale_limit_s: float | None = Field(None, ge=0)
+    shadow_share: float | None = Field(None, ge=0, le=1)
+    stand_ins: Annotated[list[Reason], AfterValidator(_stand_ins)] | None = None
 
 
 class Settings(BaseSettings):
@@ -43,6 +63,16 @@ class Settings(BaseSettings):
     source_timeout_s: float = Field(5, gt=0, description="How long a component's source may take.")
     stale_limit_s: float = Field(300, ge=0, description="For how long the last good real value may stand in for "
                                  "a failing source, labelled stale.")
+    shadow_share: float = Field(1, ge=0, le=1, description="Of the readings, how many have the other source read in "
+                                "the shadow, where the component's shadow flag is on.")
+    stand_ins: list[Reason] = Field(default_factory=lambda: list(STAND_INS), description="What may stand in for a "
+                                    "failing real source while fallback is on, the best first: `stale`, `legacy`, "
+                                    "`fallback` (the mock).")
+    per_component: dict[str, ComponentSettings] = Field(default_factory=dict, description="By component: "
+                                                        "`source_timeout_s`, `stale_limit_s`, `shadow_share`, "
+                                                        "`stand_ins`, where they differ from these.")
+    components: list[str] = Field(default_factory=list, description="Components of your own: `module:object`, an "
+                                  "object of `crossfade.fade.Crossfade`.")
     reading_max_age_s: float = Field(1, ge=0, description="One computation of a component serves all viewers for "
                                      "this long.")
     probe_interval_s: float = Field(10, gt=0, description="Pause between two probes of the infrastructure.")
@@ -62,6 +92,11 @@ class Settings(BaseSettings):
         except (ValueError, OSError, KeyError):
             raise ValueError(f"{zone!r} is not a time zone; give one such as UTC or Europe/Berlin") from None
         return zone
+
+    @field_validator("stand_ins")
+    @classmethod
+    def _known_stand_ins(cls, reasons: list[Reason]) -> list[Reason]:
+        return _stand_ins(reasons)
 
     @field_validator("targets")
     @classmethod

@@ -1,12 +1,15 @@
 """The first page: what its view says, and that its template and style are safe, small and legible."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Annotated
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Meta, Struct
 
 from crossfade.core.payloads import HistoryPoint
 from crossfade.core.reading import Origin, Reading
@@ -28,6 +31,9 @@ from .page_samples import (
     render,
 )
 
+PARTS = {component.name: component for component in COMPONENTS}
+BUSINESS_PART = PARTS["businessMetrics"]
+
 # --- words
 
 
@@ -35,7 +41,13 @@ from .page_samples import (
     (reading("businessMetrics", BUSINESS), "real", ""),
     (reading("businessMetrics", BUSINESS, reason="stale", error="gone"), "stale",
      "The last good value: the real source is failing: gone"),
+    (reading("businessMetrics", BUSINESS, reason="stale"), "stale",
+     "Real, and old: the real source gives nothing newer."),
     (reading("businessMetrics", BUSINESS, "legacy"), "legacy", "From the legacy system."),
+    (reading("businessMetrics", BUSINESS, "legacy", "legacy", error="gone"), "legacy",
+     "From the legacy system: the real source failed: gone"),
+    (reading("businessMetrics", BUSINESS, "mock", "ramp"), "mock",
+     "Synthetic: made up, not measured. Real figures go to a share of the viewers so far."),
     (reading("businessMetrics", BUSINESS, "mock"), "mock",
      "Synthetic: made up, not measured. The flag use_real_business is off."),
     (reading("businessMetrics", BUSINESS, "mock", "fallback", error="gone {flag}"), "mock",
@@ -48,7 +60,7 @@ from .page_samples import (
      "Synthetic: made up, not measured. The flag use_real_business is off."),
 ])
 def test_a_section_says_what_it_is_and_why(given_reading: Reading, state: str, words: str) -> None:
-    section = pages.section(given_reading, "use_real_business", NOW)
+    section = pages.section(given_reading, BUSINESS_PART, NOW)
     assert (section.state, section.note) == (state, words)
     assert section.badge == pages.WORDS[state]
 
@@ -84,14 +96,37 @@ def test_sections_keep_the_page_s_order() -> None:
     assert [section.component for section in view.sections] == list(SECTIONS)
 
 
+class Orders(Struct, frozen=True, rename="camel"):
+    open_orders: Annotated[int, Meta(ge=0, extra={"unit": "orders"})]
+    late_share: Annotated[float | None, Meta(extra={"unit": "%"})]
+    answer_time: Annotated[float, Meta(extra={"unit": "ms"})]
+    oldest: str
+    by_day: tuple[int, ...] = ()
+
+
+def test_an_applications_own_component_is_shown_as_its_model_has_it() -> None:
+    mine = replace(BUSINESS_PART, name="openOrders", model=Orders)
+    view = pages.view([reading("openOrders", Orders(7, None, 12.5, "A 7")), *ALL_REAL], [mine, *COMPONENTS], NOW)
+    assert [section.component for section in view.sections] == [*SECTIONS, "openOrders"]
+    own = view.sections[-1]
+    assert own.layout.title == "Open orders"
+    assert [(each.field.label, each.field.path, each.field.hint, each.text) for each in own.figures] == [
+        ("Open orders", "openOrders", "orders", "7"), ("Late share", "lateShare", "", "—"),
+        ("Answer time", "answerTime", "", pages.show(12.5, "milliseconds")), ("Oldest", "oldest", "", "A 7"),
+    ]
+    unknown = pages.section(reading("other", Orders(1, 1, 1, "")), replace(mine, name="other", model=None), NOW)
+    assert unknown.figures == ()
+
+
 def test_an_unavailable_component_shows_dashes_only() -> None:
-    section = pages.section(reading("systemMetrics", SYSTEM, "unavailable", "failed"), "", NOW)
+    section = pages.section(reading("systemMetrics", SYSTEM, "unavailable", "failed"), PARTS["systemMetrics"], NOW)
     assert {figure.text for figure in section.figures} == {pages.NONE}
-    assert pages.section(reading("historicalData", HISTORY, "unavailable", "failed"), "", NOW).rows == ()
+    gone = reading("historicalData", HISTORY, "unavailable", "failed")
+    assert pages.section(gone, PARTS["historicalData"], NOW).rows == ()
 
 
 def test_a_payload_of_the_wrong_shape_shows_dashes() -> None:
-    section = pages.section(reading("infrastructureMetrics", BUSINESS), "", NOW)
+    section = pages.section(reading("infrastructureMetrics", BUSINESS), PARTS["infrastructureMetrics"], NOW)
     assert {figure.text for figure in section.figures} == {pages.NONE}
     assert section.rows == ()
 
@@ -164,7 +199,7 @@ def test_age(seconds: float, text: str) -> None:
 
 
 def test_a_gap_is_no_zero() -> None:
-    section = pages.section(reading("historicalData", HISTORY), "", NOW)
+    section = pages.section(reading("historicalData", HISTORY), PARTS["historicalData"], NOW)
     assert section.chart is not None
     assert [bar.height for bar in section.chart.bars] == [100, 0, 2]
     assert [bar.title for bar in section.chart.bars] == [
@@ -175,7 +210,7 @@ def test_a_gap_is_no_zero() -> None:
 
 def test_the_page_shows_as_many_days_as_the_api() -> None:
     days = tuple(HistoryPoint(f"day {index}", index, None, None, None) for index in range(DEFAULT_DAYS + 9))
-    chart = pages.section(reading("historicalData", days), "", NOW).chart
+    chart = pages.section(reading("historicalData", days), PARTS["historicalData"], NOW).chart
     assert chart is not None
     assert [bar.title.split(":")[0] for bar in chart.bars] == [day.date for day in days[9:]]
 

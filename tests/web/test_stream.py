@@ -14,7 +14,7 @@ class Compute:
         self.error: BaseException | None = None
         self.gate: asyncio.Event | None = None
 
-    async def __call__(self) -> bytes:
+    async def __call__(self, _: str | None) -> bytes:
         self.calls += 1
         if self.gate is not None:
             await self.gate.wait()
@@ -131,4 +131,31 @@ def test_closing_ends_every_listeners_stream():
         await stream.close()
         assert await asyncio.gather(*listeners) == [[], [], []]
         assert await all_results() == []  # nor does a new one begin
+    asyncio.run(run())
+
+
+def test_each_variant_is_computed_once_and_each_viewer_gets_his():
+    async def run():
+        asked: list[str | None] = []
+
+        async def compute(viewer: str | None) -> bytes:
+            asked.append(viewer)
+            return b"real" if variant(viewer) else b"mock"
+
+        def variant(viewer: str | None) -> bool:
+            return viewer is not None and int(viewer) < limit[0]
+
+        limit = [3]
+        stream = Stream(compute, 0.001, variant)
+
+        async def first(viewer: str) -> bytes:
+            async with contextlib.aclosing(stream.listen(viewer)) as results:
+                return await anext(results)
+
+        viewers = [str(number) for number in range(10)]
+        assert await asyncio.gather(*map(first, viewers)) == [b"real"] * 3 + [b"mock"] * 7
+        assert len(asked) == 2
+        limit[0] = 10
+        assert set(await asyncio.gather(*map(first, viewers))) == {b"real"}
+        assert len(asked) == 3
     asyncio.run(run())

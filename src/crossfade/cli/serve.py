@@ -14,6 +14,7 @@ from crossfade.cli.errors import CommandError
 from crossfade.core.clock import SystemClock
 from crossfade.core.flag import FlagError
 from crossfade.datafolder import DataFolderError
+from crossfade.declared import DeclarationError
 from crossfade.settings import Settings
 from crossfade.state.errors import StateError
 from crossfade.store.port import StoreError
@@ -44,7 +45,7 @@ def open_app(chosen: Settings) -> App:
     os.umask(0o077)  # what the folder holds is nobody else's
     try:
         return App(chosen, SystemClock(), os.environ)
-    except (DataFolderError, StoreError, StateError, FlagError) as error:
+    except (DataFolderError, DeclarationError, StoreError, StateError, FlagError) as error:
         raise CommandError(str(error)) from None
 
 

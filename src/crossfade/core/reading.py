@@ -33,6 +33,10 @@ class Reason(StrEnum):
     """The source failed and nothing may stand in for it."""
 
 
+STAND_INS = (Reason.STALE, Reason.LEGACY, Reason.FALLBACK)
+"""What may stand in for a failing real source, the best first: its last good value, the legacy source, the mock."""
+
+
 class Provenance(Struct, frozen=True, rename="camel"):
     """Where a reading comes from, how old it is, and why it is this one."""
 

@@ -6,7 +6,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from crossfade.core.payloads import Payload
-from crossfade.core.reading import Origin, Reason
+from crossfade.core.reading import STAND_INS, Origin, Reason
 
 
 class Sample(Struct, frozen=True):
@@ -24,10 +24,6 @@ class Source(Protocol):
 
 class SourceError(Exception):
     """A source cannot answer; the message says why, for the reader of the dashboard."""
-
-
-STAND_INS = (Reason.STALE, Reason.LEGACY, Reason.FALLBACK)
-"""What may stand in for a failing real source, the best first: its last good value, the legacy source, the mock."""
 
 
 @dataclass(frozen=True, slots=True)

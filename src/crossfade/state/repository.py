@@ -1,6 +1,6 @@
 """The control plane: flags with their audit log, scans, counted days, cursors and runs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from threading import Lock
@@ -9,13 +9,14 @@ from sqlalchemy import select
 
 from crossfade.core.flag import Flags, FlagValue
 
-from . import audit, cursors, flags, runs, scans, stats, tables
+from . import audit, cursors, flags, runs, scans, stats, tables, tallies
 from .audit import AuditEntry
 from .database import Database
 from .flags import FlagChange, FlagRow
 from .migrate import migrate
 from .scans import ScanEvent
 from .stats import DailyStats
+from .tallies import TallyRow
 
 
 class State:
@@ -155,6 +156,23 @@ class State:
         """Store days; a day's new count takes the place of its old one."""
         with self._database.writing() as connection:
             stats.put(connection, rows)
+
+    # What components did
+
+    def put_tallies(self, rows: Iterable[TallyRow]) -> None:
+        """Store slots; one that is there already is replaced."""
+        with self._database.writing() as connection:
+            tallies.put(connection, rows)
+
+    def tallies(self, since: int, until: int, component: str | None = None) -> tuple[TallyRow, ...]:
+        """The slots that overlap ``[since, until)``, in the order of their starts."""
+        with self._database.reading() as connection:
+            return tallies.between(connection, since, until, component)
+
+    def coarsen_tallies(self, now: int, merge: Callable[[Sequence[TallyRow], int], Iterable[TallyRow]]) -> int:
+        """Put old slots together, some at a time; how many. ``merge`` gives the new ones, of that length."""
+        with self._database.writing() as connection:
+            return tallies.coarsen(connection, now, merge)
 
     # Runs
 

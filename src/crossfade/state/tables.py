@@ -85,6 +85,16 @@ class RunColumns(TypedColumns):
     seen_at: Named[int] = Column(BigInteger)
 
 
+class TallyColumns(TypedColumns):
+    """One row a component, slot and run."""
+
+    component: Named[str] = Column(Text, primary_key=True)
+    start: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
+    length: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
+    run: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
+    tally: Named[str] = Column(Text)
+
+
 flags = Table("flags", metadata, FlagColumns)
 # Without AUTOINCREMENT SQLite may give a deleted row's number again.
 audit = Table("audit", metadata, AuditColumns, Index(None, "subject", "id"), sqlite_autoincrement=True)
@@ -97,3 +107,4 @@ scans = Table(
 daily_stats = Table("daily_stats", metadata, DailyStatColumns)
 cursors = Table("cursors", metadata, CursorColumns)
 runs = Table("runs", metadata, RunColumns)
+tallies = Table("tallies", metadata, TallyColumns, Index(None, "length", "start"))

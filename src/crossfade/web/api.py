@@ -24,7 +24,10 @@ from .errors import HTTPError
 from .live import Json
 from .stream import Stream
 
-Section = Literal["all", "system", "business", "infrastructure", "history", "alerts"]
+Section = Annotated[str, QueryParameter(description="all, alerts, or a component's section: system, business, "
+                                        "infrastructure, history, or the name of one that an application declared.")]
+VIEWER_HEADER, VIEWER_COOKIE = "x-crossfade-viewer", "crossfade_viewer"
+MAX_VIEWER = 200
 AppRequest = Request[object, object, State]
 AppDependency = NamedDependency[App]
 DayCount = Annotated[int, QueryParameter(ge=1, le=MAX_DAYS, description="Days, the last one today.")]
@@ -34,10 +37,21 @@ log = structlog.get_logger(__name__)
 PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-async def section_readings(app: App, section: Section) -> tuple[Reading, ...]:
+def viewer_of(request: AppRequest) -> str | None:
+    """Who looks, so that a share of the viewers is always the same ones: by header, parameter or cookie."""
+    told = (request.headers.get(VIEWER_HEADER) or request.query_params.get("viewer")
+            or request.cookies.get(VIEWER_COOKIE))
+    return told[:MAX_VIEWER] if told else None
+
+
+async def section_readings(app: App, section: str, viewer: str | None) -> tuple[Reading, ...]:
     """The readings of one section, or of all; of a timeline the days that the dashboard shows."""
+    sections = {component.section for component in app.reader.components.values()} | {"all", "alerts"}
+    if section not in sections:
+        raise HTTPError(400, "unknown_section", f"there is no section {section[:80]!r}; there are: "
+                        + ", ".join(sorted(sections)))
     readings = await app.reader.read_all(
-        name for name, component in app.reader.components.items() if section in {"all", component.section}
+        (name for name, component in app.reader.components.items() if section in {"all", component.section}), viewer
     )
     return tuple(
         msgspec.structs.replace(reading, payload=live.last_days(reading.payload, live.DEFAULT_DAYS))
@@ -45,8 +59,8 @@ async def section_readings(app: App, section: Section) -> tuple[Reading, ...]:
     )
 
 
-async def live_json(app: App, section: Section = "all") -> bytes:
-    readings = await section_readings(app, section)
+async def live_json(app: App, section: str = "all", viewer: str | None = None) -> bytes:
+    readings = await section_readings(app, section, viewer)
     return msgspec.json.encode(
         live.document(readings, app.reader.components, app.clock.now(), alerts=section in {"all", "alerts"})
     )
@@ -66,22 +80,25 @@ async def readyz(app: AppDependency) -> dict[str, Json]:
 
 @get("/api/dashboard/live", guards=[may_read])
 async def dashboard_live(
-    app: AppDependency, section: FromQuery[Section] = "all",
+    request: AppRequest, app: AppDependency, section: Section = "all",
     format: FromQuery[Literal["json", "prometheus"]] = "json",  # noqa: A002 - the guide's name
 ) -> Response[bytes]:
-    """Every component, or one section, with its provenance under ``meta.sources``."""
+    """Every component, or one section, with its provenance under ``meta.sources``.
+
+    The viewer, for whom a share may be real already, is named by ``?viewer=`` or the header ``X-Crossfade-Viewer``.
+    """
     if format == "prometheus":
-        readings = await section_readings(app, section)
+        readings = await section_readings(app, section, viewer_of(request))
         text = live.prometheus(readings, app.reader.components, app.clock.now())
         return Response(text.encode(), media_type=PROMETHEUS_TYPE)
-    return Response(await live_json(app, section), media_type=MediaType.JSON)
+    return Response(await live_json(app, section, viewer_of(request)), media_type=MediaType.JSON)
 
 
 @get("/api/dashboard/stream", guards=[may_read])
-async def dashboard_stream(stream: NamedDependency[Stream]) -> ServerSentEvent:
+async def dashboard_stream(request: AppRequest, stream: NamedDependency[Stream]) -> ServerSentEvent:
     """The live dashboard's JSON, once a second, as server-sent events named ``live``."""
     async def messages() -> AsyncIterator[ServerSentEventMessage]:
-        async with aclosing(stream.listen()) as documents:
+        async with aclosing(stream.listen(viewer_of(request))) as documents:
             async for document in documents:
                 yield ServerSentEventMessage(event="live", data=document.decode())
 
@@ -89,9 +106,9 @@ async def dashboard_stream(stream: NamedDependency[Stream]) -> ServerSentEvent:
 
 
 @get("/api/history", guards=[may_read])
-async def history(app: AppDependency, days: DayCount = live.DEFAULT_DAYS) -> dict[str, Json]:
+async def history(request: AppRequest, app: AppDependency, days: DayCount = live.DEFAULT_DAYS) -> dict[str, Json]:
     """The storage timeline of the last days; a day that nobody counted holds nulls."""
-    reading = await app.reader.read("historicalData")
+    reading = await app.reader.read("historicalData", viewer_of(request))
     return live.document((reading,), app.reader.components, app.clock.now(), days=days)
 
 

@@ -9,11 +9,13 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal, get_args, get_origin
 
 import msgspec
+from msgspec import Meta
 
 from crossfade.core.clock import SECOND, iso
+from crossfade.core.flag import snake
 from crossfade.core.reading import Origin, Provenance, Reading, Reason
 from crossfade.sources.component import Component
 
@@ -38,10 +40,13 @@ WORDS: Mapping[str, str] = {
     "mock": "MOCK · synthetic",
     "unavailable": "UNAVAILABLE",
     "note.real": "",
-    "note.stale": "The last good value: the real source is failing: {error}",
+    "note.stale": "Real, and old: the real source gives nothing newer.",
+    "note.stale.failing": "The last good value: the real source is failing: {error}",
     "note.legacy": "From the legacy system.",
+    "note.legacy.legacy": "From the legacy system: the real source failed: {error}",
     "note.mock": "Synthetic: made up, not measured.",
     "note.mock.flag": "Synthetic: made up, not measured. The flag {flag} is off.",
+    "note.mock.ramp": "Synthetic: made up, not measured. Real figures go to a share of the viewers so far.",
     "note.mock.fallback": "Synthetic: made up, not measured. Fallback: the real source failed: {error}",
     "note.unavailable": "No value to show: {error}",
     "no-reason": "no reason was given",
@@ -191,17 +196,20 @@ LAYOUTS: Mapping[str, Layout] = {
         Field("cleanupActions", "Clean-ups", "count"),
     ), folded=True),
 }
-"""The components that the page knows, in its order."""
+"""How the built-in components are shown, in the page's order. Others come after them, as their models have it."""
+_KINDS: Mapping[object, Kind] = {int: "count", float: "count", str: "text"}
+_UNITS: Mapping[str, Kind] = {"%": "percent", "ms": "milliseconds", "bytes": "bytes", "s": "duration"}
 
 
 def view(readings: Sequence[Reading], components: Sequence[Component], now: int) -> DashboardView:
     """The page for these readings. ``now`` is in microseconds; ages count up to it.
 
-    A component that has no layout is left out; one without a reading is not shown either.
+    A component without a reading is not shown.
     """
     by_name = {reading.component: reading for reading in readings}
-    flags = {component.name: component.flag for component in components}
-    sections = tuple(section(by_name[name], flags.get(name, ""), now) for name in LAYOUTS if name in by_name)
+    known = sorted(components, key=lambda component: (*LAYOUTS, component.name).index(component.name))
+    sections = tuple(section(by_name[component.name], component, now) for component in known
+                     if component.name in by_name)
     states = [each.state for each in sections]
     at = iso(now)
     return DashboardView(
@@ -215,9 +223,36 @@ def view(readings: Sequence[Reading], components: Sequence[Component], now: int)
     )
 
 
-def section(reading: Reading, flag: str, now: int) -> Section:
+def layout_of(component: Component) -> Layout:
+    """How the component is shown: a figure for each plain field of its model, where nobody has laid it out."""
+    if component.name in LAYOUTS or component.model is None:
+        return LAYOUTS.get(component.name, Layout(component.name))
+    figures = []
+    for field in msgspec.structs.fields(component.model):
+        kind, unit = _kind_of(field.type)
+        if kind is not None:
+            figures.append(Field(field.encode_name, _words(field.name), kind, unit))
+    return Layout(_words(component.name), tuple(figures))
+
+
+def _kind_of(annotation: object) -> tuple[Kind | None, str]:
+    """How a field is written, and its unit where the writer does not say it. None for what is no plain figure."""
+    told = get_args(annotation) if get_origin(annotation) is Annotated else (annotation,)
+    plain = [each for each in get_args(told[0]) or (told[0],) if each is not type(None)]
+    unit = next((str(meta.extra["unit"]) for meta in told[1:] if isinstance(meta, Meta) and meta.extra
+                 and "unit" in meta.extra), "")
+    kind = _KINDS.get(plain[0]) if len(plain) == 1 else None
+    return (_UNITS[unit], "") if kind == "count" and unit in _UNITS else (kind, unit)
+
+
+def _words(name: str) -> str:
+    """``openOrders`` and ``open_orders`` as ``Open orders``."""
+    return snake(name).replace("_", " ").strip().capitalize()
+
+
+def section(reading: Reading, component: Component, now: int) -> Section:
     """A component's part of the page."""
-    layout = LAYOUTS[reading.component]
+    layout = layout_of(component)
     provenance = reading.provenance
     state = state_of(reading)
     # An unavailable component shows no figure, whatever came with it.
@@ -230,7 +265,7 @@ def section(reading: Reading, flag: str, now: int) -> Section:
         layout=layout,
         state=state,
         badge=WORDS[state],
-        note=note(state, provenance, flag),
+        note=note(state, provenance, component.flag),
         as_of=as_of,
         as_of_text=moment(as_of),
         age="" if provenance.as_of is None else age((now - provenance.as_of) / SECOND),
@@ -262,7 +297,8 @@ def truth(states: Sequence[str]) -> str:
 
 def note(state: str, provenance: Provenance, flag: str) -> str:
     """Why the component is not simply real; empty if it is."""
-    words = WORDS.get(f"note.{state}.{provenance.reason.value}", WORDS[f"note.{state}"])
+    why = "failing" if state == "stale" and provenance.error else provenance.reason.value
+    words = WORDS.get(f"note.{state}.{why}", WORDS[f"note.{state}"])
     error = provenance.error or WORDS["no-reason"]
     return words.replace("{flag}", flag).replace("{error}", clip(error))
 

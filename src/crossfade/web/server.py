@@ -1,11 +1,12 @@
 """The whole ASGI application: events go the short way, everything else through Litestar."""
 
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from litestar import Litestar, Response, get
-from litestar.datastructures import ResponseHeader, State
+from litestar.datastructures import Cookie, ResponseHeader, State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
@@ -28,6 +29,8 @@ from .events import PREFIX, Events
 from .stream import Stream
 
 HERE = Path(__file__).parent
+YEAR = 365 * 86_400
+"""Seconds for which a browser keeps a viewer's name."""
 IN_FLIGHT = 128 << 20
 """Bytes of request bodies that may be held at a time."""
 
@@ -50,7 +53,7 @@ class Server:
         settings = app.settings
         events = Events(app.ingest, app.writer, WRITE_SOURCE, max_body=int(settings.max_body_mb * 1e6),
                         max_in_flight=IN_FLIGHT)
-        self._stream = Stream(lambda: api.live_json(app))
+        self._stream = Stream(lambda viewer: api.live_json(app, viewer=viewer), variant=app.reader.variant)
         rest = litestar(app, self._stream)
 
         async def route(scope: Message, receive: Receive, send: Send) -> None:
@@ -70,10 +73,13 @@ class Server:
 
 
 @get("/", guards=[may_read], include_in_schema=False)
-async def dashboard(app: api.AppDependency) -> Template:
-    """The live dashboard."""
-    readings = await api.section_readings(app, "all")
-    return Template("dashboard.html", context={
+async def dashboard(request: AppRequest, app: api.AppDependency) -> Template:
+    """The live dashboard. Who looks for the first time gets a name, so as to see the same sources the next time."""
+    viewer = api.viewer_of(request)
+    name = viewer or secrets.token_urlsafe(12)
+    readings = await api.section_readings(app, "all", name)
+    cookies = [] if viewer else [Cookie(api.VIEWER_COOKIE, value=name, max_age=YEAR, httponly=True, samesite="lax")]
+    return Template("dashboard.html", cookies=cookies, context={
         "view": pages.view(readings, tuple(app.reader.components.values()), app.clock.now()), "version": __version__,
     })
 

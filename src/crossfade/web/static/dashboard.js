@@ -62,7 +62,8 @@ function stateOf(payload, provenance) {
 }
 
 function note(state, provenance) {
-  const text = words[`note.${state}.${provenance?.reason}`] ?? words[`note.${state}`];
+  const why = state === "stale" && provenance?.error ? "failing" : provenance?.reason;
+  const text = words[`note.${state}.${why}`] ?? words[`note.${state}`];
   const error = clip(provenance?.error || words["no-reason"]);
   return text.replace("{flag}", () => provenance?.flag ?? "").replace("{error}", () => error);
 }

@@ -1,0 +1,111 @@
+"""Crossfade as a library: an application declares components of its own, and reads them with their provenance."""
+
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from msgspec import Struct
+
+from crossfade.core.clock import Clock, SystemClock
+from crossfade.core.flag import FlagError, Flags, FlagValue, canonical, check, names_of, seed, snake
+from crossfade.core.reading import STAND_INS, Reading, Reason
+from crossfade.reader import Reader, Watch
+from crossfade.sources.component import Component
+from crossfade.sources.function import FunctionSource
+
+_NAME = re.compile("[a-z][A-Za-z0-9]{0,59}")
+
+
+Declared = TypeVar("Declared", bound=type)
+
+
+class Crossfade:
+    """The components of one application, its flags, and the reader of both.
+
+    Read them here, or name the object in the server's setting ``components``: then they have flags in its API, quality,
+    a rollout and a place on the dashboard like the built-in ones.
+    """
+
+    def __init__(self, *, flags: Mapping[str, FlagValue] | None = None, max_age: float = 1.0,
+                 clock: Clock | None = None, watch: Watch | None = None) -> None:
+        """``flags``: values to begin with; the others come from the environment, as ``USE_REAL_ORDERS=true``.
+
+        ``max_age``: seconds for which one computation serves all viewers. ``watch``: is told of every call and reading.
+        """
+        self._wanted = dict(flags or {})
+        self._max_age = max_age
+        self._clock = clock or SystemClock()
+        self._watch = watch
+        self._declared: dict[str, Component] = {}
+        self._values: dict[str, FlagValue] = {}
+        self._reader: Reader | None = None
+
+    @property
+    def components(self) -> tuple[Component, ...]:
+        """All that were declared, in their order."""
+        return tuple(self._declared.values())
+
+    def component(self, name: str, *, model: type[Struct], timeout: float = 5.0, stale_limit: float = 300.0,
+                  stand_ins: Sequence[Reason] = STAND_INS, shadow_share: float = 1.0) -> Callable[[Declared], Declared]:
+        """Declares a component by a class with the functions ``mock``, ``real`` and, where there is one, ``legacy``.
+
+        They are called as ``Orders.real()``, without parameters, and may be sync or async; see ``sources/function.py``.
+        ``name``: as in the API, such as ``orders`` or ``openOrders``; its flag is then ``use_real_open_orders``. The
+        other parameters are those of ``Component``. Raises ValueError for a name that cannot be one or is taken.
+        """
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a component: letters and digits, as in openOrders")
+        if name in self._declared:
+            raise ValueError(f"the component {name!r} is declared twice")
+
+        def declare(sources: Declared) -> Declared:
+            found = {part: FunctionSource(function) for part in ("mock", "real", "legacy")
+                     if callable(function := getattr(sources, part, None))}
+            missing = [part for part in ("mock", "real") if part not in found]
+            if missing:
+                raise ValueError(f"the component {name!r} lacks the function {' and '.join(missing)}")
+            self._declared[name] = Component(
+                name, name, f"use_real_{snake(name)}", found["mock"], found["real"], timeout, stale_limit,
+                found.get("legacy"), tuple(stand_ins), shadow_share, model,
+            )
+            self._reader = None
+            return sources
+
+        return declare
+
+    async def read(self, name: str, viewer: str | None = None) -> Reading:
+        """The component as the viewer sees it now. Raises KeyError for one that was not declared; nothing else."""
+        return await self._read_with().read(name, viewer)
+
+    def set(self, **values: FlagValue) -> None:
+        """Sets flags, all or none. Raises FlagError for one that there is not, or a value that it cannot have."""
+        names = self._names()
+        changes = {canonical(name, names): value for name, value in values.items()}
+        self._values.update({name: check(name, value) for name, value in changes.items()})
+
+    @property
+    def flags(self) -> Flags:
+        """As they are now."""
+        return Flags(dict(self._values))
+
+    async def close(self) -> None:
+        """Ends what is read in the shadow."""
+        if self._reader is not None:
+            await self._reader.close()
+
+    def _read_with(self) -> Reader:
+        """The reader of what is declared by now."""
+        if self._reader is None:
+            names = self._names()
+            unknown = sorted(self._wanted.keys() - set(names))
+            if unknown:
+                raise FlagError(f"there is no flag {unknown[0]!r}; there are: {', '.join(names)}")
+            wanted = {name: check(name, value) for name, value in self._wanted.items()}
+            self._values = seed(os.environ, names) | wanted | self._values
+            self._reader = Reader(self.components, lambda: Flags(self._values), self._clock, max_age=self._max_age,
+                                  watch=self._watch)
+        return self._reader
+
+    def _names(self) -> tuple[str, ...]:
+        return names_of(component.flag for component in self.components)

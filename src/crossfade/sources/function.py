@@ -1,0 +1,46 @@
+"""A source made of an application's own function, sync or async."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from threading import Lock
+
+from msgspec import Struct
+
+from .component import Sample, SourceError
+
+Given = Struct | tuple[Struct, ...] | Sample
+Function = Callable[[], Given | Awaitable[Given]]
+"""Gives a payload as of now, or a Sample that says of what time its data is."""
+
+
+class FunctionSource:
+    """Calls a function. A sync one runs in a thread, one call at a time: one that hangs must not use up the threads."""
+
+    def __init__(self, function: Function) -> None:
+        self._function = function
+        self._is_async = inspect.iscoroutinefunction(function)
+        self._busy = Lock()
+
+    async def fetch(self, now: int) -> Sample:
+        """Raises SourceError while an earlier call has not come back, and whatever the function raises."""
+        given = self._function() if self._is_async else await self._in_a_thread()
+        if inspect.isawaitable(given):
+            given = await given
+        return given if isinstance(given, Sample) else Sample(given, now)
+
+    async def _in_a_thread(self) -> Given | Awaitable[Given]:
+        if not self._busy.acquire(blocking=False):
+            raise SourceError("the last call of the source has not come back yet")
+        try:
+            running = asyncio.get_running_loop().run_in_executor(None, self._run)
+        except BaseException:
+            self._busy.release()
+            raise
+        return await running
+
+    def _run(self) -> Given | Awaitable[Given]:
+        try:
+            return self._function()
+        finally:
+            self._busy.release()

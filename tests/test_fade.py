@@ -1,0 +1,121 @@
+"""Crossfade as a library: declared components, their sources of any kind, and their flags."""
+
+import asyncio
+import threading
+from functools import partial
+
+import pytest
+from msgspec import Struct
+
+from crossfade.core.clock import DAY, SECOND, ManualClock
+from crossfade.core.flag import FlagError
+from crossfade.core.reading import Origin, Reason
+from crossfade.fade import Crossfade
+from crossfade.sources.component import Sample
+
+NOW = 1_790_000_000 * SECOND
+
+
+class Orders(Struct, frozen=True):
+    open: int
+
+
+def declared(**functions: object) -> Crossfade:
+    """With one component, whose mock says 1, legacy 2 and real 3 unless told otherwise."""
+    fade = Crossfade(clock=ManualClock(NOW), max_age=0)
+    given = {"mock": lambda: Orders(1), "real": lambda: Orders(3)} | functions
+    fade.component("openOrders", model=Orders, timeout=0.5)(type("Sources", (), {
+        name: staticmethod(function) for name, function in given.items()}))
+    return fade
+
+
+def read(fade: Crossfade, viewer: str | None = None):
+    reading = asyncio.run(fade.read("openOrders", viewer))
+    return reading.payload and reading.payload.open, reading.provenance.source, reading.provenance.reason
+
+
+async def soon() -> Orders:
+    await asyncio.sleep(0)
+    return Orders(4)
+
+
+def test_the_flag_chooses_among_an_applications_own_functions() -> None:
+    fade = declared()
+    assert read(fade) == (1, Origin.MOCK, Reason.FLAG)
+    fade.set(use_real_open_orders=True)
+    assert read(fade) == (3, Origin.REAL, Reason.FLAG)
+    fade.set(percentOpenOrders=0)
+    assert read(fade, "ann") == (1, Origin.MOCK, Reason.RAMP)
+
+
+@pytest.mark.parametrize(("real", "expected"), [
+    (soon, (4, Origin.REAL, Reason.FLAG)),
+    (partial(soon), (4, Origin.REAL, Reason.FLAG)),
+    (lambda: Sample(Orders(5), NOW - 7 * DAY), (5, Origin.REAL, Reason.STALE)),
+    (lambda: None, (1, Origin.MOCK, Reason.FALLBACK)),
+    (lambda: {"open": 5}, (1, Origin.MOCK, Reason.FALLBACK)),
+    (lambda: Sample(Orders(5), NOW + DAY), (1, Origin.MOCK, Reason.FALLBACK)),
+    (lambda: 1 // 0, (1, Origin.MOCK, Reason.FALLBACK)),
+])
+def test_functions_of_every_kind(real: object, expected: object) -> None:
+    fade = declared(real=real)
+    fade.set(use_real_open_orders=True)
+    assert read(fade) == expected
+
+
+def test_another_struct_is_not_the_model() -> None:
+    class Other(Struct, frozen=True):
+        open: int
+
+    fade = declared(real=lambda: Other(3))
+    fade.set(use_real_open_orders=True)
+    assert read(fade) == (1, Origin.MOCK, Reason.FALLBACK)
+
+
+def test_a_legacy_function_is_shown_before_the_real_one() -> None:
+    fade = declared(legacy=lambda: Orders(2))
+    assert read(fade) == (2, Origin.LEGACY, Reason.FLAG)
+
+
+def test_a_function_that_hangs_holds_one_thread_however_often_it_is_asked() -> None:
+    gate = threading.Event()
+    before = threading.active_count()
+    fade = declared(real=lambda: gate.wait() and Orders(3))
+    fade.set(use_real_open_orders=True)
+
+    async def many() -> list[str | None]:
+        errors = [(await fade.read("openOrders")).provenance.error for _ in range(3)]
+        assert threading.active_count() <= before + 3  # the executor's, of which the mock has one
+        gate.set()
+        return errors
+
+    assert asyncio.run(many()) == ["no answer within 0.5 s", *["the last call of the source has not come back yet"] * 2]
+
+
+def test_flags_come_from_the_environment_or_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("USE_REAL_OPEN_ORDERS", "true")
+    assert read(declared())[1] is Origin.REAL
+    fade = Crossfade(flags={"use_real_open_orders": False}, clock=ManualClock(NOW))
+    fade.component("openOrders", model=Orders)(type("S", (), {"mock": staticmethod(lambda: Orders(1)),
+                                                              "real": staticmethod(lambda: Orders(3))}))
+    assert read(fade)[1] is Origin.MOCK
+    assert fade.flags["use_real_open_orders"] is False
+
+
+def test_what_cannot_be_meant_is_refused() -> None:
+    fade = declared()
+    for name in ("", "Open", "open orders", "open-orders", "x" * 80):
+        with pytest.raises(ValueError, match="name of a component"):
+            fade.component(name, model=Orders)
+    with pytest.raises(ValueError, match="twice"):
+        fade.component("openOrders", model=Orders)
+    with pytest.raises(ValueError, match="lacks the function real"):
+        fade.component("late", model=Orders)(type("S", (), {"mock": staticmethod(lambda: Orders(1))}))
+    with pytest.raises(FlagError, match="no flag"):
+        fade.set(use_real_carts=True)
+    with pytest.raises(FlagError, match="percentage"):
+        fade.set(percent_open_orders=101)
+    with pytest.raises(FlagError, match="use_real_carts"):
+        asyncio.run(Crossfade(flags={"use_real_carts": True}).read("x"))
+    with pytest.raises(KeyError):
+        asyncio.run(fade.read("carts"))
