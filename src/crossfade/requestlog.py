@@ -1,25 +1,15 @@
 """The server's own request log: counts, errors and latencies over a sliding window, in fixed memory."""
 
-import time
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
 from threading import Lock
 
 from msgspec import Struct
 
+from crossfade.core.asgi import FAILED
 from crossfade.core.clock import Clock
 from crossfade.core.latency import BUCKETS, bucket_of, quantile_ms
 
 SLOTS = 60
-CLIENT_GONE = 499
-"""What is recorded where the client left before its answer: no error of ours."""
-FAILED = 500
-
-Message = MutableMapping[str, object]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
-"""An ASGI application, in the words of the specification."""
 
 
 class RequestSummary(Struct, frozen=True):
@@ -103,84 +93,3 @@ class RequestLog:
         if number < newest - 1:
             self._offset = newest * self._slot_us - now
         return max(number, newest)
-
-
-class LoggedRequests:
-    """ASGI: records each HTTP request of the application, from the call to the last byte of the answer.
-
-    An answer that fails or stops half-way counts as a 500, one whose client has left as a 499. A stream of
-    events is not recorded: how long it lasts is no latency.
-    """
-
-    def __init__(self, app: App, log: RequestLog, timer: Callable[[], float] = time.perf_counter) -> None:
-        self._app = app
-        self._log = log
-        self._timer = timer
-
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        exchange = _Exchange(receive, send, self._log, self._timer)
-        try:
-            await self._app(scope, exchange.receive, exchange.send)
-        finally:
-            exchange.close()
-
-
-class _Exchange:
-    """One request and its answer."""
-
-    __slots__ = ("_began", "_done", "_gone", "_log", "_receive", "_send", "_status", "_timer")
-
-    def __init__(self, receive: Receive, send: Send, log: RequestLog, timer: Callable[[], float]) -> None:
-        self._receive = receive
-        self._send = send
-        self._log = log
-        self._timer = timer
-        self._status = FAILED
-        self._gone = False
-        self._done = False
-        self._began = timer()
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        if message["type"] == "http.disconnect":
-            self._gone = True
-        return message
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self._start(message)
-        try:
-            await self._send(message)
-        except OSError:  # how a server may tell that the client has left
-            self._gone = True
-            raise
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
-            self._finish(self._status)
-
-    def close(self) -> None:
-        """The application has returned or raised: an answer that is not finished by now never will be."""
-        self._finish(CLIENT_GONE if self._gone else FAILED)
-
-    def _start(self, message: Message) -> None:
-        status = message["status"]
-        if self._gone:
-            self._status = CLIENT_GONE
-        elif isinstance(status, int):
-            self._status = status
-        self._done = _is_stream(message)
-
-    def _finish(self, status: int) -> None:
-        if not self._done:
-            self._done = True
-            self._log.record(status, self._timer() - self._began)
-
-
-def _is_stream(message: Message) -> bool:
-    headers = message.get("headers", ())
-    return isinstance(headers, list | tuple) and any(
-        name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream")
-        for name, value in headers
-    )

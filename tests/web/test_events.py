@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from crossfade.core import line
+from crossfade.core.asgi import Message
 from crossfade.core.clock import SECOND, ManualClock
 from crossfade.core.event import Limits
 from crossfade.ingest import Ingest
 from crossfade.journal import Journal, segment_files
 from crossfade.keys import Verifier
-from crossfade.requestlog import Message
 from crossfade.web.errors import HTTPError
 from crossfade.web.events import CALLS, Events
 

@@ -14,11 +14,11 @@ from typing import cast
 import msgspec
 import structlog
 
+from crossfade.core.asgi import Message, Receive, Send
 from crossfade.core.envelope import Malformed
 from crossfade.ingest import BATCH_CALLS, SINGLE_CALLS, Ingest, Taken, TooLarge
 from crossfade.journal import JournalFailed, JournalFull
 from crossfade.keys import Verifier
-from crossfade.requestlog import Message, Receive, Send
 
 from .errors import HTTPError
 

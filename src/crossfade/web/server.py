@@ -18,8 +18,8 @@ from litestar.template import TemplateConfig
 
 from crossfade import __version__
 from crossfade.app import WRITE_SOURCE, App
-from crossfade.requestlog import App as ASGIApp
-from crossfade.requestlog import LoggedRequests, Message, Receive, Send
+from crossfade.core.asgi import App as ASGIApp
+from crossfade.core.asgi import Message, ObservedRequests, Receive, Send
 
 from . import api, monitoring, pages
 from .api import AppRequest
@@ -62,7 +62,7 @@ class Server:
             else:
                 await rest(scope, receive, send)  # type: ignore[arg-type]
 
-        self._app: ASGIApp = LoggedRequests(route, app.requests)
+        self._app: ASGIApp = ObservedRequests(route, app.requests.record)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)
