@@ -10,37 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
+from crossfade.core.cpu import CpuTimes
 from crossfade.core.payloads import SystemMetrics
 from crossfade.requestlog import RequestLog
 from crossfade.sources.component import Sample, SourceError
 from crossfade.sources.synthetic import around, daily, rng
-from crossfade.sources.system import CpuMeter, CpuTimes, MockSystem, RealSystem, busy_percent, cpu_times
+from crossfade.sources.system import CpuMeter, MockSystem, RealSystem, cpu_times
 
 START = 1_700_000_000 * SECOND
-SECONDS = st.floats(0, 1e9)
 
 
 def metrics(sample: Sample) -> SystemMetrics:
     return cast("SystemMetrics", sample.payload)
-
-
-@pytest.mark.parametrize(("before", "after", "percent"), [
-    (CpuTimes(100, 50), CpuTimes(110, 55), 50.0),
-    (CpuTimes(100, 50), CpuTimes(110, 50), 0.0),
-    (CpuTimes(100, 50), CpuTimes(110, 60), 100.0),
-    (CpuTimes(100, 50), CpuTimes(110, 49), 0.0),
-    (CpuTimes(100, 50), CpuTimes(110, 62), 100.0),
-    (CpuTimes(100, 50), CpuTimes(100, 50), None),
-    (CpuTimes(100, 50), CpuTimes(90, 40), None),
-])
-def test_cpu_is_the_busy_share_of_the_time(before: CpuTimes, after: CpuTimes, percent: float | None) -> None:
-    assert busy_percent(before, after) == percent
-
-
-@given(SECONDS, SECONDS, SECONDS, SECONDS)
-def test_cpu_is_a_percentage_whatever_the_counters_say(a: float, b: float, c: float, d: float) -> None:
-    percent = busy_percent(CpuTimes(a, b), CpuTimes(c, d))
-    assert percent is None or 0 <= percent <= 100
 
 
 def test_the_machines_counters_agree_with_psutils_own_sum() -> None:

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from threading import Lock
 
 import psutil
 
 from crossfade.core.clock import DAY, MINUTE, SECOND, Clock
+from crossfade.core.cpu import CpuTimes, busy_percent
 from crossfade.core.payloads import SystemMetrics
 from crossfade.requestlog import RequestLog
 
@@ -17,28 +17,12 @@ from .synthetic import around, daily, rng
 _LEAST_LOOK = SECOND // 5
 
 
-@dataclass(frozen=True, slots=True)
-class CpuTimes:
-    """Seconds that all cores together have spent so far, and those of them in work."""
-
-    total: float
-    busy: float
-
-
 def cpu_times() -> CpuTimes:
     """The machine's counters at this moment. Waiting for a disk is not work."""
     times = psutil.cpu_times()
     # A guest's time is in the user's already.
     total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
     return CpuTimes(total, total - times.idle - getattr(times, "iowait", 0.0))
-
-
-def busy_percent(before: CpuTimes, after: CpuTimes) -> float | None:
-    """Per cent of the time between two looks in work; None if the counters did not advance."""
-    total = after.total - before.total
-    if total <= 0:
-        return None
-    return min(100.0, max(0.0, 100 * (after.busy - before.busy) / total))
 
 
 class CpuMeter:

@@ -1,10 +1,13 @@
 """What an application imports to send events; it needs none of the server's parts."""
 
 from .aio import AsyncTracker
+from .asgi import TrackedASGI
 from .backoff import Backoff
 from .core import SpoolFull
 from .hooks import Call
 from .stats import FlushResult, Stats
 from .tracker import Tracker
+from .wsgi import TrackedWSGI
 
-__all__ = ["AsyncTracker", "Backoff", "Call", "FlushResult", "SpoolFull", "Stats", "Tracker"]
+__all__ = ["AsyncTracker", "Backoff", "Call", "FlushResult", "SpoolFull", "Stats", "TrackedASGI", "TrackedWSGI",
+           "Tracker"]

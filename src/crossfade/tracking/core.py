@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Protocol
 
 from crossfade.core.clock import Clock, SystemClock, iso, micros
 from crossfade.core.event import MAX_MESSAGE_ID, MAX_NAME
@@ -39,6 +39,13 @@ log = logging.getLogger("crossfade.tracking")
 
 class SpoolFull(Exception):  # noqa: N818  it says what is wrong
     """There is no room for the event, and it was not taken."""
+
+
+class Companion(Protocol):
+    """What tracks by itself, beside the application, and is told of the ends and forks that its tracker is told of."""
+
+    def say_last(self) -> None: ...
+    def begin_anew(self) -> None: ...
 
 
 class Core:
@@ -82,8 +89,9 @@ class Core:
             raise ValueError("sizes and times must be above 0")
         self.exit_timeout = exit_timeout
         self._root = Path(spool).absolute() if spool is not None else None
-        self._clock = clock or SystemClock()
-        self._now = self._clock.now
+        self.clock = clock or SystemClock()
+        self.interval = interval
+        self._now = self.clock.now
         self._pace = Pace(batch, interval, heartbeat, pause, backoff or Backoff())
         self._fsync = fsync
         self._limits = {"limit": limit, "memory_limit": memory_limit}
@@ -93,6 +101,7 @@ class Core:
         self._batch = batch
         self._make_post: Callable[[], Post] = lambda: Post(url, write_key, timeout=timeout)
         self._abandoned: list[object] = []
+        self._companions: list[Companion] = []
         self._begin()
         exits.watch(self)
 
@@ -137,6 +146,7 @@ class Core:
 
     def finish(self, timeout: float) -> FlushResult:
         """The same, for good: the tracker takes nothing more, and what could not be delivered stays in the spool."""
+        self.say_last()
         end = time.monotonic() + timeout
         if self._closed or not self._started:
             self._close()
@@ -147,11 +157,22 @@ class Core:
         exits.release(self)
         return result
 
+    def accompany(self, companion: Companion) -> None:
+        """From now on it is told of forks, and of the end while the tracker still takes events."""
+        self._companions.append(companion)
+
+    def say_last(self) -> None:
+        """The companions track what they have left to say."""
+        for companion in self._companions:
+            companion.say_last()
+
     def begin_anew(self) -> None:
         """In a forked child: the spool, the connection and the thread are the parent's."""
         self._abandoned.append(self._delivery)  # not tidied up: its locks may be held by threads that are not here
         self._outbox.abandon()
         self._begin()
+        for companion in self._companions:
+            companion.begin_anew()
 
     def _begin(self) -> None:
         """What belongs to one process."""
@@ -165,7 +186,7 @@ class Core:
         heirs = Heirs(self._root) if self._root is not None else None
         quarantine = Quarantine(self._root / QUARANTINE) if self._root is not None else None
         self._delivery = Delivery(self._outbox, heirs, quarantine, self._make_post(), tally=self._tally,
-                                  pace=self._pace, clock=self._clock, durable=self._fsync != "never")
+                                  pace=self._pace, clock=self.clock, durable=self._fsync != "never")
 
     def _start(self) -> None:
         """Begins to deliver."""

@@ -18,6 +18,7 @@ class Tracked(Protocol):
 
     exit_timeout: float
 
+    def say_last(self) -> None: ...
     def finish(self, timeout: float) -> FlushResult: ...
     def deliver(self, timeout: float) -> FlushResult: ...
     def begin_anew(self) -> None: ...
@@ -49,6 +50,8 @@ def release(tracker: Tracked) -> None:
 def _tell(do: Callable[[Tracked, float], FlushResult]) -> None:
     """All share one bound: the longest of theirs."""
     trackers = tuple(_started)
+    for tracker in trackers:
+        tracker.say_last()
     end = time.monotonic() + max((tracker.exit_timeout for tracker in trackers), default=0.0)
     for tracker in trackers:
         do(tracker, max(0.0, end - time.monotonic()))
