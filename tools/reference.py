@@ -33,6 +33,7 @@ ENVIRONMENT = {
 COMPONENTS = {
     "businessMetrics": payloads.BusinessMetrics,
     "systemMetrics": payloads.SystemMetrics,
+    "systemMetrics.processes[]": payloads.ProcessMetrics,
     "infrastructureMetrics": payloads.InfrastructureMetrics,
     "infrastructureMetrics.services[]": payloads.Service,
     "infrastructureMetrics.queue": payloads.IngestQueue,

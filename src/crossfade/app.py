@@ -33,6 +33,7 @@ from crossfade.sources.history import MockHistory, RealHistory
 from crossfade.sources.infrastructure import MockInfrastructure, RealInfrastructure
 from crossfade.sources.probe import Impaired, Probe, target
 from crossfade.sources.prober import Prober
+from crossfade.sources.processes import Processes
 from crossfade.sources.system import MockSystem, RealSystem
 from crossfade.state.repository import State
 from crossfade.store.embedded import EmbeddedStore
@@ -86,6 +87,8 @@ class App:
         self._run = self.state.begin_run(self.started_at)
         self.loader.follow(self._note_alive)
         self.loader.follow(self.aggregator.follow)
+        self.processes = Processes(self.store, clock, settings.request_window_s)
+        self.loader.follow(self.processes.follow)
         self.ingest = Ingest(self.journal, clock, limits(settings), max_plain=int(settings.max_body_mb * 4e6))
         self.requests = RequestLog(settings.request_window_s, clock)
         self.prober = Prober(
@@ -126,7 +129,7 @@ class App:
             ("businessMetrics", "business", "use_real_business_metrics", MockBusiness(settings.mock_seed),
              RealBusiness(self.store, self.state, as_of, int(settings.scan_timeout_h * HOUR))),
             ("systemMetrics", "system", "use_real_system_metrics", MockSystem(settings.mock_seed),
-             RealSystem(self.requests, self.started_at, self.clock)),
+             RealSystem(self.processes, self.requests, self.started_at, self.clock)),
             ("infrastructureMetrics", "infrastructure", "use_real_infrastructure_metrics",
              MockInfrastructure(settings.mock_seed),
              RealInfrastructure(self.prober, self._queue, settings.data)),

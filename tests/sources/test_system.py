@@ -1,7 +1,9 @@
 """systemMetrics: the CPU meter, the real source on this machine, and the mock."""
 
 import asyncio
+from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import NamedTuple, cast
 
 import psutil
@@ -11,13 +13,24 @@ from hypothesis import strategies as st
 
 from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
 from crossfade.core.cpu import CpuTimes
+from crossfade.core.days import Days
 from crossfade.core.payloads import SystemMetrics
 from crossfade.requestlog import RequestLog
 from crossfade.sources.component import Sample, SourceError
+from crossfade.sources.processes import Processes
 from crossfade.sources.synthetic import around, daily, rng
 from crossfade.sources.system import CpuMeter, MockSystem, RealSystem, cpu_times
+from crossfade.store.embedded import EmbeddedStore
 
 START = 1_700_000_000 * SECOND
+
+
+@pytest.fixture
+def silent(tmp_path: Path) -> Iterator[Processes]:
+    """The processes of an application that has never reported."""
+    store = EmbeddedStore(tmp_path / "events.duckdb", Days())
+    yield Processes(store, ManualClock(START), 300)
+    store.close()
 
 
 def metrics(sample: Sample) -> SystemMetrics:
@@ -79,33 +92,35 @@ def test_a_clock_that_is_set_back_does_not_freeze_the_meter() -> None:
     assert meter.look() == pytest.approx(20)
 
 
-def test_the_real_source_reads_the_log_and_the_machine() -> None:
+def test_the_real_source_reads_the_log_and_the_machine(silent: Processes) -> None:
     clock = ManualClock(START)
     log = RequestLog(300, clock)
     for status in (200, 200, 200, 503):
         log.record(status, 0.020)
-    source = RealSystem(log, START - HOUR, clock)
+    source = RealSystem(silent, log, START - HOUR, clock)
     first = asyncio.run(source.fetch(START))
     shown = metrics(first)
     assert first.as_of == START
+    assert (shown.scope, shown.processes) == ("server", ())
     assert (shown.uptime, shown.requests, shown.error_rate) == (3_600.0, 4, 25.0)
     assert shown.response_time == pytest.approx(20, rel=0.025)
     assert shown.response_time_p95 == pytest.approx(20, rel=0.025)
+    assert shown.response_time_p99 == pytest.approx(20, rel=0.025)
     assert shown.cpu_usage is None
     assert 0 < shown.memory_usage <= 100
     assert shown.process_memory == pytest.approx(psutil.Process().memory_info().rss, rel=0.2)
 
 
-def test_an_idle_server_has_no_latency_and_no_errors() -> None:
+def test_an_idle_server_has_no_latency_and_no_errors(silent: Processes) -> None:
     clock = ManualClock(START)
-    shown = metrics(asyncio.run(RealSystem(RequestLog(300, clock), START, clock).fetch(START)))
+    shown = metrics(asyncio.run(RealSystem(silent, RequestLog(300, clock), START, clock).fetch(START)))
     assert (shown.requests, shown.error_rate) == (0, 0.0)
     assert (shown.response_time, shown.response_time_p95) == (None, None)
 
 
-def test_the_second_look_at_the_real_machine_knows_its_cpu() -> None:
+def test_the_second_look_at_the_real_machine_knows_its_cpu(silent: Processes) -> None:
     clock = ManualClock(START)
-    source = RealSystem(RequestLog(300, clock), START, clock)
+    source = RealSystem(silent, RequestLog(300, clock), START, clock)
     asyncio.run(source.fetch(START))
     before = cpu_times()
     while cpu_times().total <= before.total:  # until the kernel's counters move: hundredths of a second
@@ -116,18 +131,18 @@ def test_the_second_look_at_the_real_machine_knows_its_cpu() -> None:
     assert 0 <= cpu <= 100
 
 
-def test_a_clock_before_the_start_gives_no_negative_uptime() -> None:
+def test_a_clock_before_the_start_gives_no_negative_uptime(silent: Processes) -> None:
     clock = ManualClock(START)
-    shown = metrics(asyncio.run(RealSystem(RequestLog(300, clock), START + HOUR, clock).fetch(START)))
+    shown = metrics(asyncio.run(RealSystem(silent, RequestLog(300, clock), START + HOUR, clock).fetch(START)))
     assert shown.uptime == 0
 
 
-def test_a_machine_that_does_not_tell_is_a_source_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_does_not_tell_is_a_source_error(silent: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise PermissionError(13, "Permission denied")
 
     clock = ManualClock(START)
-    source = RealSystem(RequestLog(300, clock), START, clock)
+    source = RealSystem(silent, RequestLog(300, clock), START, clock)
     monkeypatch.setattr(psutil, "virtual_memory", refuse)
     with pytest.raises(SourceError, match="Permission denied"):
         asyncio.run(source.fetch(START))
@@ -155,7 +170,8 @@ def test_the_mock_drifts_and_stays_plausible(start: int) -> None:
         assert one.response_time is not None
         assert one.response_time_p95 is not None
         assert one.cpu_usage is not None
-        assert 0 < one.response_time < one.response_time_p95
+        assert one.response_time_p99 is not None
+        assert 0 < one.response_time < one.response_time_p95 < one.response_time_p99
         assert 0 < one.error_rate < 1
         assert 0 < one.memory_usage < 100
         assert 0 < one.cpu_usage < 100

@@ -17,6 +17,7 @@ from crossfade.core import line
 from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND
 from crossfade.core.days import Days
 from crossfade.core.ledger import Account, Report, Standing, stand
+from crossfade.core.report import REPORT
 from crossfade.store.port import EventStore, Loaded, SegmentUnreadable, StoreBusy
 
 BASE = 1_790_000_040 * SECOND
@@ -154,6 +155,7 @@ class Conformance:
         assert store.days(date(1973, 1, 1), date(2999, 1, 1)) == {}
         assert store.days_touched(0) == {}
         assert store.scan_events(0) == []
+        assert store.reports(0, 0) == []
         status = store.status()
         assert (status.segment, status.stored, status.duplicates, status.quarantined) == (0, 0, 0, 0)
 
@@ -236,6 +238,15 @@ class Conformance:
         assert (len(after.entries), after.past_trackers, after.past.sent, after.past.stored) == (1, 2, 2, 2)
         assert store.settle(BASE + 1) == 0
         assert store.ledger() == after
+
+    def test_reports_come_segment_by_segment_from_a_moment_on(self, store: EventStore, tmp_path: Path) -> None:
+        load(store, tmp_path, 1, [Item("a", BASE + 5, event=REPORT, properties='{"n":1}'), Item("b", BASE + 6),
+                                  Item("c", BASE + 1, event=REPORT), Item("d", BASE - 1, event=REPORT)])
+        load(store, tmp_path, 2, [Item("e", BASE, event=REPORT), Item("a", BASE + 5, event=REPORT)])  # and a retry
+        told = [(found.segment, found.at, found.properties) for found in store.reports(0, BASE)]
+        assert told == [(1, BASE + 1, "{}"), (1, BASE + 5, '{"n":1}'), (2, BASE, "{}")]
+        assert [found.segment for found in store.reports(1, 0)] == [2]
+        assert store.reports(2, 0) == []
 
     def test_a_bad_line_does_not_keep_the_others(self, store: EventStore, tmp_path: Path) -> None:
         good = [Item("a", BASE).line(), Item("b", None, user="ann").line()]

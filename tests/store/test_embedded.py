@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from crossfade.core.clock import DAY, HOUR, MINUTE
 from crossfade.core.days import Days
+from crossfade.core.report import REPORT
 from crossfade.store import embedded
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.port import EventStore, Loaded, SegmentUnreadable, StoreBusy, StoreError, StoreTooNew
@@ -255,6 +256,13 @@ def test_a_long_history_of_scans_comes_in_parts(store, tmp_path, monkeypatch):
         load(store, tmp_path, number, [Item(f"{number}/{i}", BASE, event="scan_started") for i in range(2)])
     assert [found.segment for found in store.scan_events(0)] == [1, 1, 2, 2]
     assert [found.segment for found in store.scan_events(2)] == [3, 3, 4, 4]
+
+
+def test_of_very_many_reports_the_newest_are_given_in_the_segments_order(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(embedded, "REPORTS_AT_ONCE", 3)
+    load(store, tmp_path, 1, [Item("a", BASE + 9, event=REPORT), Item("b", BASE, event=REPORT)])
+    load(store, tmp_path, 2, [Item(str(place), BASE + place, event=REPORT) for place in range(1, 4)])
+    assert [(found.segment, found.at - BASE) for found in store.reports(0, 0)] == [(1, 9), (2, 2), (2, 3)]
 
 
 FULL_DISK = """

@@ -13,6 +13,7 @@ from crossfade.core.payloads import (
     InfrastructureMetrics,
     IngestQueue,
     Payload,
+    ProcessMetrics,
     Service,
     SystemMetrics,
 )
@@ -25,8 +26,14 @@ WEB = Path(pages.__file__).parent
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 
 BUSINESS = BusinessMetrics(3, 1201, 40, 0, 1, 97.5)
-SYSTEM = SystemMetrics(uptime=3723.9, requests=40, response_time=1.23, response_time_p95=None, error_rate=0.0025,
-                       memory_usage=41.0, process_memory=123_456_789, cpu_usage=12.0)
+PROCESSES = tuple(
+    ProcessMetrics(id=f"p{pid}", service="web", host=HOSTILE, pid=pid, status=status, requests=20, response_time=1.23,
+                   response_time_p95=None, response_time_p99=2.5, error_rate=0.0, uptime=60.0 * pid, memory=memory,
+                   cpu=110.5, as_of=iso(NOW))
+    for pid, status, memory in ((1234, "up", 123_456), (1235, "down", None), (1236, "ended", 0)))
+SYSTEM = SystemMetrics(scope="application", uptime=3723.9, requests=40, response_time=1.23, response_time_p95=None,
+                       response_time_p99=99.0, error_rate=0.0025, memory_usage=41.0, process_memory=123_456_789,
+                       cpu_usage=12.0, processes=PROCESSES)
 INFRASTRUCTURE = InfrastructureMetrics(
     (Service("eventStore", "up", 0.8, 100.0, 12, "fine"), Service("mail", "down", None, 99.9999, 10**6, HOSTILE)),
     IngestQueue(12, 34_567), Disk(500 << 30, 123 << 30, 75.4))

@@ -16,7 +16,19 @@ from crossfade.core.reading import Origin, Provenance, Reading, Reason
 from crossfade.sources.component import Component, Sample
 from crossfade.web.live import document, last_days, payload_json, prometheus, provenance_json
 
-from .page_samples import ALL_REAL, BUSINESS, COMPONENTS, HISTORY, INFRASTRUCTURE, MIXED, NOW, ODD, SYSTEM, reading
+from .page_samples import (
+    ALL_REAL,
+    BUSINESS,
+    COMPONENTS,
+    HISTORY,
+    HOSTILE,
+    INFRASTRUCTURE,
+    MIXED,
+    NOW,
+    ODD,
+    SYSTEM,
+    reading,
+)
 
 BY_NAME = {component.name: component for component in COMPONENTS}
 SAMPLE = re.compile(r'([a-zA-Z_:][a-zA-Z0-9_:]*)\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)*)\} (\S+)')
@@ -77,6 +89,10 @@ def test_figures_are_those_of_the_payload():
     assert found["crossfade_infrastructure_services_up", (("name", "mail"), *real)] == 0
     assert found["crossfade_infrastructure_services_up", (("name", "eventStore"), *real)] == 1
     assert found["crossfade_history_total_size", real] == HISTORY[-1].total_size
+    first = (("host", HOSTILE), ("id", "p1234"), ("service", "web"), *real)
+    assert found["crossfade_system_processes_up", first] == 1
+    assert found["crossfade_system_processes_response_time_p99", first] == 2.5
+    assert sum(name == "crossfade_system_processes_requests" for name, _ in found) == len(SYSTEM.processes)
     ages = {dict(labels)["component"]: value for (name, labels), value in found.items()
             if name == "crossfade_component_age_seconds"}
     assert ages == {"businessMetrics": 0, "systemMetrics": 3, "infrastructureMetrics": 4000, "historicalData": 0}

@@ -23,25 +23,65 @@ class BusinessMetrics(Struct, frozen=True, rename="camel"):
     """Per cent of the sign-in attempts; 100 when there was none."""
 
 
-class SystemMetrics(Struct, frozen=True, rename="camel"):
-    """How the server does, from its own request log over a sliding window, and from the machine."""
+class ProcessMetrics(Struct, frozen=True, rename="camel"):
+    """One process of the application, by its own reports."""
 
-    uptime: float
-    """Seconds since the start."""
+    id: str
+    """Another in every process."""
+    service: str
+    """What the application calls this part of itself; may be empty."""
+    host: str
+    pid: int
+    status: str
+    """``up``; ``ended``: it said goodbye; ``down``: it has been silent for three of its intervals."""
     requests: int
-    """Answered in the window: the sample behind the next three."""
+    """Answered in the window."""
     response_time: float | None
     """Median, in milliseconds; None without a request."""
     response_time_p95: float | None
     """95th percentile, in milliseconds; None without a request."""
+    response_time_p99: float | None
+    """99th percentile, in milliseconds; None without a request."""
     error_rate: float
     """Per cent of the requests answered with a status of 500 or more; 0 without a request."""
-    memory_usage: float
-    """Per cent of the machine's memory in use."""
-    process_memory: int
-    """Bytes resident in the server's process."""
+    uptime: float
+    """Seconds since its start; of one that is no longer up, until its last report."""
+    memory: int | None
+    """Bytes resident; None if its machine does not tell."""
+    cpu: float | None
+    """Per cent of one core over its last interval; None in its first report."""
+    as_of: str
+    """The time of its last report."""
+
+
+class SystemMetrics(Struct, frozen=True, rename="camel"):
+    """How the application does, by the reports of its processes; the server itself, while no process ever reports.
+
+    Requests are those of a sliding window.
+    """
+
+    scope: str
+    """``application``: some process of it has reported within the last 24 hours; else ``server``."""
+    uptime: float
+    """Seconds since the start; of the application, since that of the process that runs for the longest."""
+    requests: int
+    """Answered in the window: the sample behind the next four."""
+    response_time: float | None
+    """Median, in milliseconds; None without a request."""
+    response_time_p95: float | None
+    """95th percentile, in milliseconds; None without a request."""
+    response_time_p99: float | None
+    """99th percentile, in milliseconds; None without a request."""
+    error_rate: float
+    """Per cent of the requests answered with a status of 500 or more; 0 without a request."""
+    memory_usage: float | None
+    """Per cent of the machine's memory in use, on the host where that is highest; None if none tells."""
+    process_memory: int | None
+    """Bytes resident in the server's process, or in all of the application's together; None if one does not tell."""
     cpu_usage: float | None
-    """Per cent of all cores in use since the last look; None at the first look."""
+    """Per cent of all cores in use since the last look, on the host where that is highest; None at the first look."""
+    processes: tuple[ProcessMetrics, ...]
+    """Of the application: those that are up, and those that had a part in the window. Empty for the server."""
 
 
 class Service(Struct, frozen=True, rename="camel"):

@@ -1,4 +1,4 @@
-"""systemMetrics: how the server does, from its own request log, and how its machine does."""
+"""systemMetrics: how the application does, and before it tells, how the server does."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,6 +12,8 @@ from crossfade.core.payloads import SystemMetrics
 from crossfade.requestlog import RequestLog
 
 from .component import Sample, SourceError
+from .process import digits
+from .processes import Processes
 from .synthetic import around, daily, rng
 
 _LEAST_LOOK = SECOND // 5
@@ -52,9 +54,10 @@ class CpuMeter:
 
 
 class RealSystem:
-    """The server's requests over the log's window; memory and CPU of the machine."""
+    """The application by its processes' reports; before there are any, the server itself and its machine."""
 
-    def __init__(self, log: RequestLog, started_at: int, clock: Clock) -> None:
+    def __init__(self, processes: Processes, log: RequestLog, started_at: int, clock: Clock) -> None:
+        self._processes = processes
         self._log = log
         self._started_at = started_at
         self._cpu = CpuMeter(clock)
@@ -62,11 +65,17 @@ class RealSystem:
         self._process = psutil.Process()
 
     async def fetch(self, now: int) -> Sample:
-        """Raises SourceError if the machine does not tell its memory or CPU times."""
-        # In a thread: the kernel's files are quick, but not always, and events arrive on this loop.
-        return Sample(await asyncio.to_thread(self._measure, now), as_of=now)
+        """Raises SourceError if the application has fallen silent, StoreError if its reports cannot be read.
 
-    def _measure(self, now: int) -> SystemMetrics:
+        Of the server, SourceError if the machine does not tell its memory or CPU times.
+        """
+        # In a thread: the kernel's files are quick, but not always, and events arrive on this loop.
+        return await asyncio.to_thread(self._measure, now)
+
+    def _measure(self, now: int) -> Sample:
+        return self._processes.sample(now) or Sample(self._server(now), as_of=now)
+
+    def _server(self, now: int) -> SystemMetrics:
         window = self._log.summary(now)
         try:
             memory = psutil.virtual_memory().percent
@@ -75,20 +84,18 @@ class RealSystem:
         except (psutil.Error, OSError) as error:
             raise SourceError(f"the machine does not tell its memory and CPU: {error}") from error
         return SystemMetrics(
+            scope="server",
             uptime=max(0, now - self._started_at) / SECOND,
             requests=window.requests,
-            response_time=_digits(window.p50_ms),
-            response_time_p95=_digits(window.p95_ms),
+            response_time=digits(window.p50_ms),
+            response_time_p95=digits(window.p95_ms),
+            response_time_p99=digits(window.p99_ms),
             error_rate=100 * window.errors / window.requests if window.requests else 0.0,
             memory_usage=memory,
             process_memory=resident,
             cpu_usage=cpu,
+            processes=(),
         )
-
-
-def _digits(milliseconds: float | None) -> float | None:
-    """To the microsecond: the log's quantiles are within two per cent, so further digits would only look exact."""
-    return None if milliseconds is None else round(milliseconds, 3)
 
 
 class MockSystem:
@@ -101,12 +108,15 @@ class MockSystem:
         dice = rng(self._seed, "systemMetrics", now)
         median = around(dice, daily(now, 18, 42), 0.05)
         return Sample(SystemMetrics(
+            scope="server",
             uptime=now // MINUTE * MINUTE % (7 * DAY) / SECOND,
             requests=round(around(dice, daily(now, 300, 2_400), 0.05)),
             response_time=round(median, 1),
             response_time_p95=round(around(dice, 3.2 * median, 0.05), 1),
+            response_time_p99=round(around(dice, 6.5 * median, 0.05), 1),
             error_rate=round(around(dice, 0.4, 0.3), 2),
             memory_usage=round(around(dice, daily(now, 48, 62), 0.02), 1),
             process_memory=round(around(dice, 180_000_000, 0.02)),
             cpu_usage=round(around(dice, daily(now, 8, 45), 0.08), 1),
+            processes=(),
         ), as_of=now)

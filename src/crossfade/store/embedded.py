@@ -12,11 +12,12 @@ import structlog
 from crossfade.core.clock import DAY, MINUTE
 from crossfade.core.days import Days
 from crossfade.core.ledger import Heard
+from crossfade.core.report import REPORT
 
 from . import accounts, schema
 from .accounts import Accounts
 from .connections import Connections, transaction
-from .port import Ledger, Loaded, ScanEvent, SegmentUnreadable, StoreBusy, StoreError, StoreStatus
+from .port import Ledger, Loaded, ScanEvent, SegmentUnreadable, StoreBusy, StoredReport, StoreError, StoreStatus
 from .sift import EARLIEST, LATEST, Refused, sift
 from .spans import cover
 
@@ -31,6 +32,7 @@ QUIET_WAL = 1 << 20
 MOST_WAL = "128MB"
 """Write-ahead log at which a checkpoint no longer waits for a quiet moment: it takes less than a second."""
 SCANS_AT_ONCE = 10_000
+REPORTS_AT_ONCE = 20_000
 
 _Parameters = Mapping[str, int | str | date | Sequence[int] | Sequence[str] | Sequence[date]]
 
@@ -211,6 +213,12 @@ class EmbeddedStore:
     def ledger(self) -> Ledger:
         """The account of the trackers' events, as of the last segment that is in."""
         return accounts.read(self._ask)
+
+    def reports(self, after_segment: int, since: int) -> list[StoredReport]:
+        """Processes' reports from ``since`` on that later segments brought, in their order; of very many the newest."""
+        rows = self._ask("reports", {"event": REPORT, "segment": after_segment, "since": since,
+                                     "most": REPORTS_AT_ONCE})
+        return [StoredReport(*row) for row in rows]
 
     def status(self) -> StoreStatus:
         """How far the store is, and how large."""

@@ -45,6 +45,14 @@ class ScanEvent(Struct, frozen=True):
     properties: str
 
 
+class StoredReport(Struct, frozen=True):
+    """What a process told of itself, as it told it."""
+
+    segment: int
+    at: int
+    properties: str
+
+
 class StoreStatus(Struct, frozen=True):
     """How far the store is, and how much ever came into it."""
 
@@ -108,6 +116,12 @@ class EventStore(Protocol):
 
     def ledger(self) -> Ledger:
         """The account of the trackers' events, as of the last segment that is in."""
+
+    def reports(self, after_segment: int, since: int) -> Sequence[StoredReport]:
+        """Processes' reports from ``since`` on that later segments brought, in the segments' order.
+
+        Of very many the newest alone: older ones would have been left behind by the time.
+        """
 
     def status(self) -> StoreStatus: ...
 

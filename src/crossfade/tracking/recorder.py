@@ -1,24 +1,10 @@
 """Counts of an application's requests since the last look, in fixed memory."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from threading import RLock
 
 from crossfade.core.asgi import FAILED
+from crossfade.core.counts import Counts
 from crossfade.core.latency import BUCKETS, bucket_of
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What was recorded over an interval."""
-
-    buckets: Mapping[int, int]
-    """How many requests took how long: those of ``core/latency.py`` that have any."""
-    errors: int
-
-    @property
-    def requests(self) -> int:
-        return sum(self.buckets.values())
 
 
 class Recorder:

@@ -14,12 +14,13 @@ from typing import TypeVar
 import msgspec
 
 from crossfade.core.clock import EPOCH
+from crossfade.core.counts import Counts
 from crossfade.core.cpu import CpuTimes, busy_percent
 from crossfade.core.report import REPORT, ProcessReport
 
 from . import machine
 from .core import Core
-from .recorder import Counts, Recorder
+from .recorder import Recorder
 from .stamp import new_id
 
 EVERY = 10.0

@@ -16,6 +16,8 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 SECTIONS = ("system", "business", "infrastructure", "history", "alerts")
 DEFAULT_DAYS = 30
+_LABELS = ("name", "id", "service", "host")
+"""Texts of a part that tell it from its like."""
 _NOT_IN_A_NAME = re.compile("[^a-zA-Z0-9_]")
 
 
@@ -101,16 +103,19 @@ def _figures(prefix: str, value: Json | tuple[Json, ...], labels: Mapping[str, s
         case bool() | int() | float():
             yield from _known(prefix, labels, value)
         case dict():
-            name = value.get("name")
-            inner = {**labels, "name": name} if isinstance(name, str) else labels
+            inner = {**labels, **_identity(value)}
             if isinstance(status := value.get("status"), str):
                 yield _sample(f"{prefix}_up", inner, int(status == "up"))
             for key, part in value.items():
                 yield from _figures(f"{prefix}_{_snake(key)}", part, inner)
         case list() | tuple():  # to_builtins() leaves a tuple as it is
             for number, part in enumerate(value):
-                named = isinstance(part, dict) and isinstance(part.get("name"), str)
+                named = isinstance(part, dict) and not _identity(part).keys().isdisjoint({"name", "id"})
                 yield from _figures(prefix, part, labels if named else {**labels, "number": str(number)})
+
+
+def _identity(part: Mapping[str, Json]) -> dict[str, str]:
+    return {key: text for key in _LABELS if isinstance(text := part.get(key), str)}
 
 
 def _known(name: str, labels: Mapping[str, str], value: float) -> Iterator[str]:

@@ -24,12 +24,12 @@ FROM read_csv(
     new_line = '\n', nullstr = '', max_line_size = {max_line}
 )
 
--- name: reports
+-- name: statements
 -- A line without a message id and a name is no event: it tells of those that came with it.
 SELECT source, received, properties FROM incoming
 WHERE message_id IS NULL AND event IS NULL AND source IS NOT NULL AND received IS NOT NULL AND properties IS NOT NULL
 
--- name: drop_reports
+-- name: drop_statements
 DELETE FROM incoming
 WHERE message_id IS NULL AND event IS NULL AND source IS NOT NULL AND received IS NOT NULL AND properties IS NOT NULL
 
@@ -181,6 +181,12 @@ SELECT max(segment) FROM (
 -- name: scan_events
 SELECT segment, ts, event, properties FROM events
 WHERE segment > $segment AND segment <= $last AND event IN ('scan_started', 'scan_completed') ORDER BY segment, ts
+
+-- name: reports
+SELECT segment, ts, properties FROM (
+    SELECT segment, ts, properties FROM events WHERE segment > $segment AND ts >= $since AND event = $event
+    ORDER BY ts DESC LIMIT $most
+) ORDER BY segment, ts
 
 -- name: forget
 DELETE FROM events WHERE ts < $before
