@@ -224,6 +224,15 @@ def test_processes_without_number_do_not_fill_the_memory(place: Place, monkeypat
     assert {one.id for one in place.shown().processes} == {"p0", "p1", "p2"}
 
 
+def test_what_has_left_the_window_is_let_go(place: Place) -> None:
+    for number in range(80):
+        place.bring(report("stays", (0.01,)), report(f"p{number}", (0.01,), closed=True))
+        place.clock.advance(EVERY)
+    known = place.processes._known
+    assert len(known) == 31
+    assert len(known["stays", "web"]._slots) == 30
+
+
 def test_reports_without_number_do_not_fill_the_memory() -> None:
     process = Process(processes._decode(json.dumps(report("p1", (0.01,)))), START, 0)
     for number in range(500):

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from crossfade.core.report import REPORT
 from crossfade.tracking.hooks import REDACTED, SAMPLE_RATE, Call, Hooks, hash_user
 
 KEY = b"0123456789abcdef"
@@ -33,6 +34,13 @@ def test_before_send_sees_what_was_tracked_and_what_it_gives_is_redacted():
     hooks = Hooks(before_send=lambda call: replace(call, properties={"email": call.user_id}), redact={"email"})
     assert hooks.apply(CALL).properties == {"email": REDACTED}
     assert Hooks(before_send=lambda _: None).apply(CALL) == "before_send"
+
+
+def test_a_processs_reports_are_not_meant_by_every_event():
+    report = replace(CALL, event=REPORT)
+    assert Hooks(sample={"*": 0.1}, draw=lambda: 0.5).apply(CALL) == "sampled"
+    assert Hooks(sample={"*": 0.1}, draw=lambda: 0.5).apply(report) == report
+    assert Hooks(sample={REPORT: 0.1}, draw=lambda: 0.5).apply(report) == "sampled"
 
 
 @pytest.mark.parametrize(("draw", "kept"), [(0.0, True), (0.2499, True), (0.25, False), (0.99, False)])

@@ -49,9 +49,9 @@ def release(tracker: Tracked) -> None:
 
 def _tell(do: Callable[[Tracked, float], FlushResult]) -> None:
     """All share one bound: the longest of theirs."""
+    for tracker in tuple(_known):
+        tracker.say_last()  # which may be the first that it has to deliver
     trackers = tuple(_started)
-    for tracker in trackers:
-        tracker.say_last()
     end = time.monotonic() + max((tracker.exit_timeout for tracker in trackers), default=0.0)
     for tracker in trackers:
         do(tracker, max(0.0, end - time.monotonic()))

@@ -8,13 +8,15 @@ from random import SystemRandom
 from msgspec import Struct
 from msgspec.structs import replace
 
+from crossfade.core.report import REPORT
+
 from .wire import JSON
 
 REDACTED = "[redacted]"
 SAMPLE_RATE = "$sampleRate"
 """The property in which a sampled event carries its rate: it stands for 1 ÷ rate events."""
 ANY = "*"
-"""In the rates: every event that is not named."""
+"""In the rates: every event that is not named, the processes' reports aside."""
 
 
 class Call(Struct, frozen=True):
@@ -76,7 +78,10 @@ class Hooks:
         return call
 
     def _rate(self, event: str) -> float:
-        return self.sample.get(event, self.sample.get(ANY, 1.0)) if self.sample else 1.0
+        if not self.sample:
+            return 1.0
+        # A process's reports are sums already, and a sign of life: "every event" does not mean them.
+        return self.sample.get(event, 1.0 if event == REPORT else self.sample.get(ANY, 1.0))
 
     def _redacted(self, name: str, value: object) -> object:
         if name in self.redact:

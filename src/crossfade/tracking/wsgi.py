@@ -133,7 +133,7 @@ class _SizedAnswer(_Answer):
 def _code(status: object) -> int:
     """The number in "404 Not Found". What is none is for the server to complain of."""
     text = status[:3] if isinstance(status, str) else ""
-    return int(text) if text.isdecimal() else FAILED
+    return int(text) if len(text) == 3 and text.isdecimal() else FAILED
 
 
 def _is_file(answer: object, environ: WSGIEnvironment) -> bool:
