@@ -27,7 +27,9 @@ class Counts:
 
     def quantiles_ms(self, *shares: float) -> tuple[float | None, ...]:
         """Of the latencies, by the nearest rank, in milliseconds; None without a request."""
-        dense = [self.buckets.get(bucket, 0) for bucket in range(BUCKETS)]
+        dense = [0] * BUCKETS
+        for bucket, count in self.buckets.items():
+            dense[bucket] = count
         return tuple(quantile_ms(dense, share) for share in shares)
 
 

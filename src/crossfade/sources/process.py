@@ -46,9 +46,8 @@ class Process:
         since = max(0, now - self.at) if self.status(now) == "up" else 0
         return (told + since) / SECOND
 
-    def metrics(self, now: int, slots: range) -> ProcessMetrics:
-        """As the dashboard shows it."""
-        counts = self.counts(slots)
+    def metrics(self, now: int, counts: Counts) -> ProcessMetrics:
+        """As the dashboard shows it, with its requests of the window."""
         p50, p95, p99 = map(digits, counts.quantiles_ms(0.5, 0.95, 0.99))
         last = self.last
         return ProcessMetrics(

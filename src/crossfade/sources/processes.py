@@ -61,13 +61,13 @@ class Processes:
             if newest is None or now - newest.at > DAY:
                 return None
             slots = self._slots(now)
-            up = [process for process in self._known.values() if process.status(now) == "up"]
+            up = {process for process in self._known.values() if process.status(now) == "up"}
             if not up:
                 raise SourceError(_silence(newest, now))
-            seen = (process.metrics(now, slots) for process in self._known.values())
-            shown = sorted((each for each in seen if each.status == "up" or each.requests),
-                           key=lambda each: (each.service, each.host, each.pid, each.id))
-            all_requests = merged(process.counts(slots) for process in self._known.values())
+            counts = {process: process.counts(slots) for process in self._known.values()}
+            seen = (process.metrics(now, own) for process, own in counts.items() if process in up or own.requests)
+            shown = sorted(seen, key=lambda each: (each.service, each.host, each.pid, each.id))
+        all_requests = merged(counts.values())
         p50, p95, p99 = map(digits, all_requests.quantiles_ms(0.5, 0.95, 0.99))
         return Sample(SystemMetrics(
             scope="application", uptime=max(process.uptime(now) for process in up), requests=all_requests.requests,
