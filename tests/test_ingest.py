@@ -15,7 +15,7 @@ from crossfade.core import line
 from crossfade.core.clock import DAY, HOUR, SECOND, ManualClock, iso
 from crossfade.core.envelope import Malformed
 from crossfade.core.event import Limits, Why
-from crossfade.core.ledger import Account, Report
+from crossfade.core.ledger import Account, Statement
 from crossfade.ingest import BATCH_CALLS, SINGLE_CALLS, Ingest, Taken, TooLarge
 from crossfade.journal import Journal, JournalFailed, JournalFull, segment_files
 
@@ -52,8 +52,8 @@ def texts(journal: Journal) -> list[str]:
     return [text for text in written(journal) if line.decode(text).message_id]
 
 
-def reports(journal: Journal) -> list[Report]:
-    return [line.decode_report(found.properties) for found in map(line.decode, written(journal))
+def statements(journal: Journal) -> list[Statement]:
+    return [line.decode_statement(found.properties) for found in map(line.decode, written(journal))
             if not found.message_id]
 
 
@@ -139,7 +139,7 @@ def test_a_bad_single_call_is_rejected(ingest: Ingest, journal: Journal, why: Wh
     assert taken.accepted == 0
     assert [(one.index, one.reason) for one in taken.rejected] == [(0, why)]
     assert texts(journal) == []
-    assert reports(journal) == [Report(nameless={why: 1})]
+    assert statements(journal) == [Statement(nameless={why: 1})]
 
 
 @pytest.mark.parametrize("call", sorted(BATCH_CALLS | SINGLE_CALLS))
@@ -161,13 +161,13 @@ def test_an_account_is_written_with_the_numbers_of_what_was_not_taken(ingest: In
     taken = take(ingest, {"batch": events, "tracker": msgspec.to_builtins(ACCOUNT)})
     assert (taken.accepted, len(taken.rejected)) == (2, 3)
     assert [(found.tracker, found.sequence) for found in stored(journal)] == [(ID, 4), (ID, 6)]
-    assert reports(journal) == [Report(ACCOUNT, {"too_old": ((5, 5), (7, 7))}, {"too_old": 1})]
+    assert statements(journal) == [Statement(ACCOUNT, {"too_old": ((5, 5), (7, 7))}, {"too_old": 1})]
 
 
 def test_a_heartbeat_is_a_batch_without_events(ingest: Ingest, journal: Journal) -> None:
     taken = take(ingest, {"batch": [], "tracker": msgspec.to_builtins(ACCOUNT)})
     assert (taken.accepted, taken.rejected) == (0, ())
-    assert reports(journal) == [Report(ACCOUNT)]
+    assert statements(journal) == [Statement(ACCOUNT)]
     assert line.decode(written(journal)[0]).tracker == ID
 
 

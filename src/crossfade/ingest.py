@@ -11,7 +11,7 @@ from crossfade.core import line
 from crossfade.core.clock import Clock, micros
 from crossfade.core.envelope import Malformed, decode_batch, open_envelope, open_single
 from crossfade.core.event import Event, Limits, Rejection, judge_time, parse, sequence_of
-from crossfade.core.ledger import Account, Report, spans_of
+from crossfade.core.ledger import Account, Statement, spans_of
 from crossfade.journal import Journal
 
 BATCH_CALLS = frozenset({"batch", "import"})
@@ -114,10 +114,10 @@ class Ingest:
         return judge_time(event, head.received, head.offset, self._limits) or event
 
     def _write(self, judged: "_Judged") -> Taken:
-        """To the journal, with a report for the ledger where there is something to tell."""
+        """To the journal, with a statement for the ledger where there is something to tell."""
         block, count = judged.lines, judged.accepted
         if judged.account is not None or judged.rejected:
-            block, count = block + line.encode_report(_report(judged), judged.head), count + 1
+            block, count = block + line.encode_statement(_statement(judged), judged.head), count + 1
         future = self._journal.append(block, count, judged.head.received) if count else None
         return Taken(judged.accepted, judged.rejected, future)
 
@@ -134,11 +134,11 @@ class _Judged(Struct, frozen=True):
     """The rejected events' numbers within their tracker; 0 for one without."""
 
 
-def _report(judged: _Judged) -> Report:
+def _statement(judged: _Judged) -> Statement:
     by_reason: dict[str, list[int]] = {}
     for rejection, number in zip(judged.rejected, judged.numbers, strict=True):
         by_reason.setdefault(rejection.reason, []).append(number)
-    return Report(
+    return Statement(
         judged.account,
         {reason: spans_of(numbers) for reason, numbers in by_reason.items() if any(numbers)},
         {reason: numbers.count(0) for reason, numbers in by_reason.items() if not all(numbers)},

@@ -109,7 +109,7 @@ class Journal:
     def append(self, lines: bytes, events: int, received: int) -> "Future[None]":
         """Takes lines to be written; the future is done when they are on disk, and fails with JournalFailed.
 
-        A report among the lines counts as an event.
+        A statement among the lines counts as an event.
 
         Raises JournalFull when the disk or the loader is too far behind.
         """

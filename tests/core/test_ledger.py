@@ -16,8 +16,8 @@ from crossfade.core.ledger import (
     Entry,
     Heard,
     Liveness,
-    Report,
     Standing,
+    Statement,
     add,
     completeness,
     enter,
@@ -42,7 +42,7 @@ def account(sequence: int, delivered: int = 0, *, closed: bool = False, rejected
 
 
 def heard(told: Account | None, at: int = 5, **rejected: Sequence[int]) -> Heard:
-    return Heard(1, at, Report(told, {reason: spans_of(which) for reason, which in rejected.items()}))
+    return Heard(1, at, Statement(told, {reason: spans_of(which) for reason, which in rejected.items()}))
 
 
 def came(*which: int, stored: int | None = None, at: int = 5) -> Arrivals:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from crossfade.core import line
 from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND
 from crossfade.core.days import Days
-from crossfade.core.ledger import Account, Report, Standing, stand
+from crossfade.core.ledger import Account, Standing, Statement, stand
 from crossfade.core.report import REPORT
 from crossfade.store.port import EventStore, Loaded, SegmentUnreadable, StoreBusy
 
@@ -205,13 +205,15 @@ class Conformance:
     def test_what_came_of_each_tracker_is_accounted_for(self, store: EventStore, tmp_path: Path) -> None:
         own = [Item(f"a{number}", BASE, tracker=TRACKER, number=number) for number in (1, 2, 4)]
         told = Account(TRACKER, 5, 0, {}, {"sampled": 3})
-        write(tmp_path, 1, [*own, Item("z", BASE)], Report(told, {"too_old": ((3, 3),)}), Report(nameless={"deep": 2}))
+        write(tmp_path, 1, [*own, Item("z", BASE)], Statement(told, {"too_old": ((3, 3),)}),
+              Statement(nameless={"deep": 2}))
         assert store.load(1, tmp_path / "1.tsv") == Loaded(1, 4, 0, 0)
         assert stand(store.ledger().entries[0]) == Standing(5, 3, 3, 0, {"too_old": 1}, {"sampled": 3}, 1, 0)
         assert store.ledger().nameless == {"deep": 2}
         # A batch that is sent again, with what was still to come, and a message id that is there already.
         write(tmp_path, 2, [*own, Item("z", BASE, tracker=TRACKER, number=5), Item("a4", BASE)],
-              Report(msgspec.structs.replace(told, delivered=3, closed=True)), Report(nameless={"deep": 1, "odd": 1}))
+              Statement(msgspec.structs.replace(told, delivered=3, closed=True)),
+              Statement(nameless={"deep": 1, "odd": 1}))
         assert store.load(2, tmp_path / "2.tsv") == Loaded(2, 0, 5, 0)
         assert store.load(2, tmp_path / "2.tsv") == Loaded(2, 0, 0, 0)
         entry, = store.ledger().entries
@@ -220,7 +222,7 @@ class Conformance:
         assert store.ledger().nameless == {"deep": 3, "odd": 1}
 
     def test_a_heartbeat_alone_is_a_segment(self, store: EventStore, tmp_path: Path) -> None:
-        write(tmp_path, 1, [], Report(Account(TRACKER, 2, 0, {}, {})))
+        write(tmp_path, 1, [], Statement(Account(TRACKER, 2, 0, {}, {})))
         assert store.load(1, tmp_path / "1.tsv") == Loaded(1, 0, 0, 0)
         assert stand(store.ledger().entries[0]).waiting == 2
 
@@ -228,7 +230,7 @@ class Conformance:
         for number, closed in enumerate((True, False, True), 1):
             tracker = TRACKER[:-1] + str(number)
             write(tmp_path, number, [Item(tracker, BASE, tracker=tracker, number=1)],
-                  Report(Account(tracker, 1, 0, {}, {}, closed=closed)))
+                  Statement(Account(tracker, 1, 0, {}, {}, closed=closed)))
             store.load(number, tmp_path / f"{number}.tsv")
         before = store.ledger()
         assert store.settle(BASE) == 0
@@ -334,7 +336,7 @@ def agree(store: EventStore, oracle: Oracle, spans: Iterable[tuple[int, int]]) -
     assert status.bytes > 0
 
 
-def write(folder: Path, number: int, items: Iterable[Item], *reports: Report) -> None:
-    """Writes a segment with reports."""
-    told = (line.encode_report(report, line.Head(1, BASE)) for report in reports)
+def write(folder: Path, number: int, items: Iterable[Item], *statements: Statement) -> None:
+    """Writes a segment with statements."""
+    told = (line.encode_statement(statement, line.Head(1, BASE)) for statement in statements)
     (folder / f"{number}.tsv").write_bytes("".join(item.line() for item in items).encode() + b"".join(told))

@@ -31,7 +31,7 @@ def test_what_the_journal_writes_is_fit():
     (b"1\t2\t\t4\tm\te\t\t\t\t{}\t\t", "clock_offset is empty"),
     (b"1\t2\t3\t4\t\te\t\t\t\t{}\t\t", "message_id is empty"),
     (b"1\t2\t3\t4\tm\t\t\t\t\t{}\t\t", "event is empty"),
-    (b"1\t%d\t0\t\t\t\t\t\t\t[]\t\t" % BASE, "is no report"),
+    (b"1\t%d\t0\t\t\t\t\t\t\t[]\t\t" % BASE, "is no statement"),
     (b"1\t2\t3\t4\tm\te\t\t\t\t{}\tmine\t1", "tracker is no UUID"),
     (b"1\t2\t3\t4\tm\te\t\t\t\t{}\t\tx", "sequence is no BIGINT"),
     (b"1\t2\t3\t4\tm\te\t\t\t\t\t\t", "properties is empty"),

@@ -79,7 +79,7 @@ class Client:
         return asyncio.run(self.send(path, text, **options))  # type: ignore[arg-type]
 
     def stored(self) -> list[str]:
-        """The message ids that are on disk; a report has none."""
+        """The message ids that are on disk; a statement has none."""
         content = "".join(path.read_text() for _, path in segment_files(self.journal.folder))
         found = (line.decode(text).message_id for text in content.split("\n")[:-1])
         return [message_id for message_id in found if message_id]

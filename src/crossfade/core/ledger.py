@@ -46,7 +46,7 @@ class Account(Struct, frozen=True, rename="camel"):
     """Which process that is, for people: host, number, program."""
 
 
-class Report(Struct, frozen=True):
+class Statement(Struct, frozen=True):
     """What a request told beside its events, as the journal keeps it."""
 
     account: Account | None = None
@@ -68,11 +68,11 @@ class Arrivals(Struct, frozen=True):
 
 
 class Heard(Struct, frozen=True):
-    """A report, with the key that it came with and when."""
+    """A statement, with the key that it came with and when."""
 
     source: int
     at: int
-    report: Report
+    statement: Statement
 
 
 class Entry(Struct, frozen=True):
@@ -169,9 +169,9 @@ def enter(entry: Entry | None, arrivals: Arrivals | None, heard: Sequence[Heard]
                         lines=entry.lines + arrivals.lines, stored=entry.stored + arrivals.stored)
     account, rejected = entry.account, dict(entry.rejected)
     for one in heard:
-        if one.report.account is not None:
-            account = later(account, one.report.account)
-        for reason, spans in one.report.rejected.items():
+        if one.statement.account is not None:
+            account = later(account, one.statement.account)
+        for reason, spans in one.statement.rejected.items():
             rejected[reason] = fold(union((*rejected.get(reason, ()), *spans)))[0]
     return replace(entry, account=account, rejected=rejected, last_seen=max(entry.last_seen, *seen))
 

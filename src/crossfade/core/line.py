@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from .clock import DAY, EPOCH, SECOND
 from .event import SHORT, Event, Limits, is_deep
-from .ledger import Report
+from .ledger import Statement
 
 COLUMNS = (
     ("source", "USMALLINT"),
@@ -30,7 +30,7 @@ COLUMNS = (
 )
 """Name and SQL type. Times are microseconds since the epoch; an empty column is an absent value.
 
-A line without a message id is no event but a report: what a request told beside its events, as ``properties``.
+A line without a message id is no event but a statement: what a request told beside its events, as ``properties``.
 """
 
 _CONTROLS = bytes(range(0x20))
@@ -38,7 +38,7 @@ _REST = bytes(byte for byte in range(256) if byte not in _CONTROLS)
 _SEPARATORS = b"\t" * (len(COLUMNS) - 1) + b"\n"
 
 
-_decode_report = msgspec.json.Decoder(Report).decode
+_decode_statement = msgspec.json.Decoder(Statement).decode
 
 
 class Unfit(ValueError):  # noqa: N818  it says what is wrong
@@ -103,15 +103,15 @@ def _too_large(properties: bytes, limits: Limits) -> bool:
     return len(properties) > limits.max_bytes or is_deep(properties)
 
 
-def encode_report(report: Report, head: Head) -> bytes:
-    """The report as a line."""
-    text = msgspec.json.encode(report).decode()
+def encode_statement(statement: Statement, head: Head) -> bytes:
+    """The statement as a line."""
+    text = msgspec.json.encode(statement).decode()
     return f"{head.source}\t{head.received}\t{head.offset}\t\t\t\t\t\t\t{text}\t{head.tracker}\t\n".encode()
 
 
-def decode_report(text: str) -> Report:
+def decode_statement(text: str) -> Statement:
     """Raises msgspec.MsgspecError, a ValueError, when it is none."""
-    return _decode_report(text)
+    return _decode_statement(text)
 
 
 class Line(Struct, frozen=True):
@@ -129,7 +129,7 @@ class Line(Struct, frozen=True):
 
 
 def decode(line: str) -> Line:
-    """One line, without its newline; one without a message id is a report. Raises ValueError when it is no line."""
+    """One line, without its newline; one without a message id is a statement. Raises ValueError when it is no line."""
     (source, received, offset, raw, message_id, event, user_id, _anonymous, _session, properties, tracker,
      sequence) = line.split("\t")
     ts = int(raw) + int(offset) if raw else int(received)

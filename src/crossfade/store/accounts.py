@@ -27,11 +27,11 @@ class Accounts:
         self._do = do
 
     def hear(self) -> list[Heard]:
-        """Takes the reports out of ``incoming``. Raises ValueError when one is none."""
-        heard = [Heard(source, received, line.decode_report(text))
-                 for source, received, text in self._ask("reports", {})]
+        """Takes the statements out of ``incoming``. Raises ValueError when one is none."""
+        heard = [Heard(source, received, line.decode_statement(text))
+                 for source, received, text in self._ask("statements", {})]
         if heard:
-            self._do("drop_reports", {})
+            self._do("drop_statements", {})
         return heard
 
     def arrivals(self) -> dict[str, Arrivals]:
@@ -49,8 +49,8 @@ class Accounts:
         stored = {tracker: lines for tracker, lines, *_ in self._ask("lines_of_trackers", {})} if arrivals else {}
         told: dict[str, list[Heard]] = {}
         for one in heard:
-            if one.report.account is not None:
-                told.setdefault(one.report.account.id, []).append(one)
+            if one.statement.account is not None:
+                told.setdefault(one.statement.account.id, []).append(one)
         trackers = sorted({*arrivals, *told})
         known = self._known(trackers) if trackers else {}
         entries = []
@@ -84,7 +84,7 @@ class Accounts:
     def _note_nameless(self, heard: Sequence[Heard]) -> None:
         nameless: Mapping[str, int] = {}
         for one in heard:
-            nameless = together(nameless, one.report.nameless)
+            nameless = together(nameless, one.statement.nameless)
         if nameless:
             self._add_to_past(0, NOTHING, nameless)
 

@@ -41,11 +41,11 @@ class _CalendarError(Exception):
     """A segment holds an event whose time no calendar covers."""
 
 
-class _ReportError(Exception):
-    """A segment holds a line that is neither an event nor a report."""
+class _StatementError(Exception):
+    """A segment holds a line that is neither an event nor a statement."""
 
 
-_UNFIT = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException, _CalendarError, _ReportError)
+_UNFIT = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException, _CalendarError, _StatementError)
 """What a line that cannot be stored causes, however it came into the journal."""
 _BROKEN = (duckdb.FatalException, duckdb.InternalError)
 """After these DuckDB answers nothing more until the file is opened anew."""
@@ -134,7 +134,7 @@ class EmbeddedStore:
         try:
             return self._accounts.hear()
         except ValueError as error:
-            raise _ReportError(f"a line without a message id and a name is no report: {error}") from None
+            raise _StatementError(f"a line without a message id and a name is no statement: {error}") from None
 
     def _deduplicate(self, lines: int, distinct: int, first_arrival: int | None) -> int:
         """Leaves in ``incoming`` only what the store does not hold; gives how many that are."""

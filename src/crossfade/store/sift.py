@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from crossfade.core.clock import DAY
-from crossfade.core.line import COLUMNS, decode_report
+from crossfade.core.line import COLUMNS, decode_statement
 
 MAX_LINE = 32 << 20
 """Bytes that a line may have, its newline included."""
@@ -20,7 +20,7 @@ _TEXT_KEPT = 2_000
 _TRACKER = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _RANGES = {"USMALLINT": (0, 2**16 - 1), "BIGINT": (-(2**63), 2**63 - 1)}
 _MAY_BE_EMPTY = frozenset({"raw_ts", "user_id", "anonymous_id", "session_id", "tracker", "sequence"})
-_EMPTY_IN_A_REPORT = _MAY_BE_EMPTY | {"message_id", "event"}
+_EMPTY_IN_A_STATEMENT = _MAY_BE_EMPTY | {"message_id", "event"}
 _NAMES = [name for name, _ in COLUMNS]
 _PROPERTIES = _NAMES.index("properties")
 _ID_AND_NAME = slice(_NAMES.index("message_id"), _NAMES.index("event") + 1)
@@ -62,18 +62,18 @@ def fault(line: bytes) -> str | None:
     values = text.split("\t")
     if len(values) != len(COLUMNS):
         return f"it has {len(values)} columns, not {len(COLUMNS)}"
-    is_report = not any(values[_ID_AND_NAME])
-    may_be_empty = _EMPTY_IN_A_REPORT if is_report else _MAY_BE_EMPTY
+    is_statement = not any(values[_ID_AND_NAME])
+    may_be_empty = _EMPTY_IN_A_STATEMENT if is_statement else _MAY_BE_EMPTY
     faults = (_fault(name, kind, value, may_be_empty) for (name, kind), value in zip(COLUMNS, values, strict=True))
     fault = next(filter(None, faults), None) or _time_fault(*values[1:4])
-    return fault or (_report_fault(values[_PROPERTIES]) if is_report else None)
+    return fault or (_statement_fault(values[_PROPERTIES]) if is_statement else None)
 
 
-def _report_fault(text: str) -> str | None:
+def _statement_fault(text: str) -> str | None:
     try:
-        decode_report(text)
+        decode_statement(text)
     except ValueError as error:
-        return f"it has no message id and no name, and is no report: {error}"
+        return f"it has no message id and no name, and is no statement: {error}"
     return None
 
 
