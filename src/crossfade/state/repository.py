@@ -1,4 +1,4 @@
-"""The control plane: flags with their audit log, scans, counted days, cursors and runs."""
+"""The control plane: flags with their audit log, scans, counted days, cursors, runs and alerts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
@@ -7,11 +7,13 @@ from threading import Lock
 
 from sqlalchemy import select
 
+from crossfade.core.alert import Alert, Condition, Pace, Silence, Transitions, step
 from crossfade.core.flag import Flags, FlagValue
 
-from . import audit, cursors, flags, runs, scans, stats, tables, tallies
+from . import alerts, audit, cursors, deliveries, flags, runs, scans, silences, stats, tables, tallies
 from .audit import AuditEntry
 from .database import Database
+from .deliveries import Delivery, DeliveryStatus
 from .flags import FlagChange, FlagRow
 from .migrate import migrate
 from .scans import ScanEvent
@@ -190,3 +192,80 @@ class State:
         """Microseconds of ``[start, end)`` in which at least one collector was alive."""
         with self._database.reading() as connection:
             return runs.alive(connection, start, end)
+
+    # Alerts
+
+    def step_alerts(
+        self, conditions: Iterable[Condition], *, at: int, pace: Pace, targets: Iterable[str],
+    ) -> Transitions:
+        """Take the alerts one step on and put what is to be told into the outbox, in one transaction."""
+        with self._database.writing() as connection:
+            before = alerts.watched(connection, at - pace.reopen_within)
+            made = step(before, conditions, silences.active(connection, at), at, pace)
+            made = alerts.put(connection, before, made)
+            deliveries.enqueue(connection, made.notices, targets)
+        return made
+
+    def live_alerts(self) -> tuple[Alert, ...]:
+        """The open ones, acknowledged or not, the newest first."""
+        with self._database.reading() as connection:
+            return alerts.live(connection)
+
+    def alerts(self, limit: int = 100, before_id: int | None = None) -> tuple[Alert, ...]:
+        """All of them, the newest first; `before_id` is the last one of the page before."""
+        with self._database.reading() as connection:
+            return alerts.history(connection, limit=limit, before_id=before_id)
+
+    def acknowledge_alert(self, number: int, *, who: str, at: int, note: str | None = None) -> Alert:
+        """Note, with an audit row, that somebody knows. Raises AlertError when there is no such open alert."""
+        with self._database.writing() as connection:
+            return alerts.acknowledge_one(connection, number, who=who, at=at, note=note)
+
+    def silences(self, now: int) -> tuple[Silence, ...]:
+        """Those that have not expired."""
+        with self._database.reading() as connection:
+            return silences.active(connection, now)
+
+    def add_silence(self, silence: Silence) -> Silence:
+        """Store it, with an audit row; what comes back has its number."""
+        with self._database.writing() as connection:
+            return silences.add(connection, silence)
+
+    def end_silence(self, number: int, *, who: str, at: int) -> Silence:
+        """Take it away, with an audit row. Raises AlertError when there is none."""
+        with self._database.writing() as connection:
+            return silences.end(connection, number, who=who, at=at)
+
+    # The outbox
+
+    def take_delivery(self, target: str, *, now: int, lease: int, cap: int) -> Delivery | None:
+        """The target's next delivery that is due, nobody else's before the lease is over. See `deliveries.take`."""
+        with self._database.writing() as connection:
+            return deliveries.take(connection, target, now=now, lease=lease, cap=cap)
+
+    def finish_delivery(
+        self, number: int, *, status: DeliveryStatus, at: int, error: str | None = None,
+    ) -> None:
+        """It is delivered, or given up."""
+        with self._database.writing() as connection:
+            deliveries.finish(connection, number, status=status, at=at, error=error)
+
+    def retry_delivery(self, number: int, *, at: int, error: str) -> None:
+        """It failed, and is due again at the moment."""
+        with self._database.writing() as connection:
+            deliveries.retry(connection, number, at=at, error=error)
+
+    def next_delivery(self, target: str) -> int | None:
+        """When the target's first waiting delivery is due; None without any."""
+        with self._database.reading() as connection:
+            return deliveries.next_try(connection, target)
+
+    def give_up_deliveries(self, targets: Iterable[str], *, at: int) -> int:
+        """Fail what waits for any other target than these. How many that were."""
+        with self._database.writing() as connection:
+            return deliveries.give_up_unknown(connection, targets, at=at)
+
+    def deliveries(self, components: Iterable[str], since: int) -> tuple[Delivery, ...]:
+        """What was to be told of the components since the moment, in its order."""
+        with self._database.reading() as connection:
+            return deliveries.about(connection, components, since)

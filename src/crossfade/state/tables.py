@@ -12,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypedColumns,
+    text,
 )
 
 # Names are given, so that a later migration can address every constraint on every database.
@@ -95,6 +96,62 @@ class TallyColumns(TypedColumns):
     tally: Named[str] = Column(Text)
 
 
+class AlertColumns(TypedColumns):
+    """One row an alert, kept when it is closed."""
+
+    id: Named[int] = Column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    component: Named[str] = Column(Text)
+    check_name: Named[str] = Column(Text)
+    severity: Named[str] = Column(Text)
+    cause: Named[str] = Column(Text)
+    message: Named[str] = Column(Text)
+    evidence: Named[str] = Column(Text)
+    status: Named[str] = Column(Text)
+    since: Named[int] = Column(BigInteger)
+    opened_at: Named[int | None] = Column(BigInteger)
+    absent_since: Named[int | None] = Column(BigInteger)
+    closed_at: Named[int | None] = Column(BigInteger)
+    flaps: Named[int] = Column(BigInteger)
+    told: Named[str | None] = Column(Text)
+    acknowledged_at: Named[int | None] = Column(BigInteger)
+    acknowledged_by: Named[str | None] = Column(Text)
+    note: Named[str | None] = Column(Text)
+
+
+class SilenceColumns(TypedColumns):
+    """One row a silence, until somebody ends it."""
+
+    id: Named[int] = Column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    component: Named[str] = Column(Text)
+    check_name: Named[str] = Column(Text)
+    until: Named[int] = Column(BigInteger)
+    reason: Named[str] = Column(Text)
+    made_by: Named[str] = Column(Text)
+    made_at: Named[int] = Column(BigInteger)
+
+
+class DeliveryColumns(TypedColumns):
+    """One row a message and target: the outbox, and what became of it."""
+
+    id: Named[int] = Column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    alert_id: Named[int] = Column(BigInteger)
+    component: Named[str] = Column(Text)
+    cause: Named[str] = Column(Text)
+    target: Named[str] = Column(Text)
+    title: Named[str] = Column(Text)
+    body: Named[str] = Column(Text)
+    tone: Named[str] = Column(Text)
+    made_at: Named[int] = Column(BigInteger)
+    status: Named[str] = Column(Text)
+    attempts: Named[int] = Column(BigInteger)
+    next_try: Named[int] = Column(BigInteger)
+    last_error: Named[str | None] = Column(Text)
+    done_at: Named[int | None] = Column(BigInteger)
+
+
 flags = Table("flags", metadata, FlagColumns)
 # Without AUTOINCREMENT SQLite may give a deleted row's number again.
 audit = Table("audit", metadata, AuditColumns, Index(None, "subject", "id"), sqlite_autoincrement=True)
@@ -108,3 +165,19 @@ daily_stats = Table("daily_stats", metadata, DailyStatColumns)
 cursors = Table("cursors", metadata, CursorColumns)
 runs = Table("runs", metadata, RunColumns)
 tallies = Table("tallies", metadata, TallyColumns, Index(None, "length", "start"))
+alerts = Table(
+    "alerts", metadata, AlertColumns,
+    CheckConstraint("status IN ('pending', 'open', 'acknowledged', 'closed')", name="status"),
+    Index("uq_alerts_live", "component", "check_name", unique=True, sqlite_where=text("status <> 'closed'"),
+          postgresql_where=text("status <> 'closed'")),
+    Index(None, "closed_at"),
+    sqlite_autoincrement=True,
+)
+silences = Table("silences", metadata, SilenceColumns, Index(None, "until"), sqlite_autoincrement=True)
+deliveries = Table(
+    "deliveries", metadata, DeliveryColumns,
+    CheckConstraint("status IN ('waiting', 'delivered', 'failed', 'withheld')", name="status"),
+    Index(None, "target", "status", "next_try"),
+    Index(None, "component", "made_at"),
+    sqlite_autoincrement=True,
+)
