@@ -3,6 +3,7 @@
 import ast
 import inspect
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from crossfade.cli.main import app as cli
 from crossfade.core import event, flag, payloads
 from crossfade.core.reading import Origin, Reason
 from crossfade.settings import Settings
-from crossfade.web import api, monitoring
+from crossfade.web import server
 from crossfade.web.events import CALLS, PREFIX
 
 TARGET = Path(__file__).parent.parent / "docs" / "reference.md"
@@ -94,8 +95,9 @@ def routes() -> Iterator[str]:
                 "| `GET /schema/openapi.json` | anyone | This API, for programs. |")
     for call in sorted(CALLS):
         yield f"| `POST {PREFIX}{call}` | write key | The Segment spec's call. |"
-    for handler in sorted((*api.HANDLERS, *monitoring.HANDLERS), key=lambda handler: min(handler.paths)):
-        method, path = min(handler.http_methods), min(handler.paths)
+    handlers = (handler for part in server.PARTS for handler in part.HANDLERS)
+    for handler in sorted(handlers, key=lambda handler: min(handler.paths)):
+        method, path = min(handler.http_methods), re.sub(r":\w+}", "}", min(handler.paths))
         yield f"| `{method} {path}` | {_who(handler)} | {_first_line(handler.fn)} |"
     yield ""
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, suppress
 
@@ -12,18 +12,22 @@ from structlog.processors import ExceptionRenderer
 from structlog.tracebacks import ExceptionDictTransformer
 
 from crossfade.aggregator import Aggregator
+from crossfade.alerts import Alerts, service_conditions
 from crossfade.archive import Archive
+from crossfade.core.alert import Condition, Pace
 from crossfade.core.clock import DAY, HOUR, SECOND, Clock
 from crossfade.core.days import Days
 from crossfade.core.event import Limits
 from crossfade.core.flag import names_of, seed
 from crossfade.core.payloads import IngestQueue
+from crossfade.courier import Courier, check
 from crossfade.datafolder import DataFolder
 from crossfade.declared import configured, find, together
 from crossfade.ingest import Ingest
 from crossfade.journal import Journal
 from crossfade.keys import Keys, Verifier, obtain
 from crossfade.loader import Loader
+from crossfade.notifier import Notifier
 from crossfade.reader import Reader
 from crossfade.requestlog import RequestLog
 from crossfade.settings import Settings
@@ -50,7 +54,7 @@ class App:
     """Everything that a server needs, made but not started. Close it when it was not run."""
 
     def __init__(self, settings: Settings, clock: Clock, environment: Mapping[str, str]) -> None:
-        """Raises DataFolderError, StoreError, StateError, FlagError or DeclarationError when it cannot start.
+        """Raises DataFolderError, StoreError, StateError, FlagError, DeclarationError or TargetError when it cannot start.
 
         The message says why.
         """
@@ -66,6 +70,8 @@ class App:
 
     def _build(self, settings: Settings, clock: Clock, environment: Mapping[str, str]) -> None:
         flags = seed(environment)
+        targets = {name: address.get_secret_value() for name, address in settings.alert_targets.items()}
+        check(targets)
         self.folder = DataFolder(settings.data)
         self._closing.callback(self.folder.close)
         self.keys: Keys = obtain(settings.data, environment)
@@ -97,6 +103,9 @@ class App:
         components = configured(together(self._components(), find(settings.components)), settings)
         self.flag_names = names_of(component.flag for component in components)
         self.state.ensure_flags(self.flag_names, self.started_at)
+        self.alerts = Alerts(self.state, clock, targets=targets, pace=Pace(
+            pending=int(settings.alert_pending_s * SECOND), hold=int(settings.alert_hold_s * SECOND)))
+        self.notifier = Notifier(self.state, targets, Courier().send, clock, cap=settings.alert_daily_cap)
         self.reader = Reader(components, self.state.flags, clock, max_age=settings.reading_max_age_s)
 
     def close(self) -> None:
@@ -105,20 +114,26 @@ class App:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Started within, stopped and closed after: what was acknowledged is on disk, whatever else happens."""
-        probing = None
+        tasks: list[asyncio.Task[None]] = []
         # Name look-ups that hang occupy threads of the same pool as the sources: let there be enough.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(WORKERS, "worker"))
         try:
             self.loader.start()
-            probing = asyncio.create_task(self.prober.run(), name="prober")
+            tasks.append(asyncio.create_task(self.prober.run(), name="prober"))
+            tasks.append(asyncio.create_task(self.notifier.run(), name="notifier"))
+            tasks.append(asyncio.create_task(self.alerts.run(self.conditions, self.notifier.wake), name="alerts"))
             yield
         finally:
-            if probing is not None:
-                probing.cancel()
+            for task in reversed(tasks):
+                task.cancel()
                 with suppress(asyncio.CancelledError):
-                    await probing
+                    await task
             await self.reader.close()
             await asyncio.to_thread(self.close)
+
+    def conditions(self) -> Iterable[Condition]:
+        """Everything that is wrong at this moment: what alerts are made of."""
+        return tuple(service_conditions(self.prober.services()))
 
     def _note_alive(self) -> None:
         self.state.touch_run(self._run, self.clock.now())

@@ -2,16 +2,18 @@
 
 import errno
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from crossfade.core.reading import STAND_INS, Reason
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_TARGET_NAME = re.compile(r"[A-Za-z0-9_-]{1,60}")
 
 
 def default_data() -> Path:
@@ -81,6 +83,13 @@ class Settings(BaseSettings):
                                     "http://, https:// or tcp://host:port address.")
     allowed_hosts: list[str] = Field(default_factory=list, description="Host names, beside loopback and `host`, "
                                      "under which the server may be addressed.")
+    alert_targets: dict[str, SecretStr] = Field(default_factory=dict, description="Whom alerts are delivered to: a "
+                                                "name, and an apprise address such as mailto://…; secret.")
+    alert_pending_s: float = Field(60, ge=0, description="For how long a condition must hold before it is an alert.")
+    alert_hold_s: float = Field(120, ge=0, description="For how long it must be gone before its alert closes; longer "
+                                "for one that came back.")
+    alert_daily_cap: int = Field(50, ge=1, description="Messages that a target gets in 24 hours; what is beyond is "
+                                 "withheld, and shown as such.")
     mock_seed: int = Field(5, description="Seed of the synthetic values.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
 
@@ -104,6 +113,16 @@ class Settings(BaseSettings):
         for name, address in targets.items():
             if not address.startswith(("http://", "https://", "tcp://")):
                 raise ValueError(f"target {name!r} is not an http://, https:// or tcp:// address")
+        return targets
+
+    @field_validator("alert_targets")
+    @classmethod
+    def _named_targets(cls, targets: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, address in targets.items():
+            if not _TARGET_NAME.fullmatch(name):
+                raise ValueError(f"{name[:60]!r} cannot name an alert target: letters, digits, - and _ can, up to 60")
+            if "://" not in address.get_secret_value():
+                raise ValueError(f"the alert target {name!r} has no address of the form service://…")
         return targets
 
     @property

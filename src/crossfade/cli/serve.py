@@ -13,6 +13,7 @@ from crossfade.app import App, configure_logging
 from crossfade.cli.errors import CommandError
 from crossfade.core.clock import SystemClock
 from crossfade.core.flag import FlagError
+from crossfade.courier import TargetError
 from crossfade.datafolder import DataFolderError
 from crossfade.declared import DeclarationError
 from crossfade.settings import Settings
@@ -45,7 +46,7 @@ def open_app(chosen: Settings) -> App:
     os.umask(0o077)  # what the folder holds is nobody else's
     try:
         return App(chosen, SystemClock(), os.environ)
-    except (DataFolderError, DeclarationError, StoreError, StateError, FlagError) as error:
+    except (DataFolderError, DeclarationError, StoreError, StateError, FlagError, TargetError) as error:
         raise CommandError(str(error)) from None
 
 

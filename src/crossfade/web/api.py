@@ -61,9 +61,8 @@ async def section_readings(app: App, section: str, viewer: str | None) -> tuple[
 
 async def live_json(app: App, section: str = "all", viewer: str | None = None) -> bytes:
     readings = await section_readings(app, section, viewer)
-    return msgspec.json.encode(
-        live.document(readings, app.reader.components, app.clock.now(), alerts=section in {"all", "alerts"})
-    )
+    alerts = app.alerts.live() if section in {"all", "alerts"} else None
+    return msgspec.json.encode(live.document(readings, app.reader.components, app.clock.now(), alerts=alerts))
 
 
 @get("/healthz", opt={"public": True})

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 from msgspec import Struct
 
+from crossfade.core.alert import Alert, Evidence
 from crossfade.core.clock import SECOND, iso
 from crossfade.core.payloads import HistoryPoint, Payload
 from crossfade.core.reading import Provenance, Reading
@@ -22,13 +23,15 @@ _NOT_IN_A_NAME = re.compile("[^a-zA-Z0-9_]")
 
 
 def document(readings: Sequence[Reading], components: Mapping[str, Component], now: int, *,
-             days: int = DEFAULT_DAYS, alerts: bool = False) -> dict[str, Json]:
-    """The live dashboard's JSON: a section a component, null where it is unavailable."""
+             days: int = DEFAULT_DAYS, alerts: Iterable[Alert] | None = None) -> dict[str, Json]:
+    """The live dashboard's JSON: a section a component, null where it is unavailable; the alerts, where they are
+    wanted.
+    """
     out: dict[str, Json] = {}
     for reading in readings:
         out[components[reading.component].section] = payload_json(last_days(reading.payload, days))
-    if alerts:
-        out["alerts"] = []
+    if alerts is not None:
+        out["alerts"] = [alert_json(alert) for alert in alerts]
     out["meta"] = meta(readings, components, now)
     return out
 
@@ -52,11 +55,27 @@ def provenance_json(provenance: Provenance) -> dict[str, Json]:
     return {
         "source": provenance.source.value,
         "synthetic": provenance.synthetic,
-        "asOf": None if provenance.as_of is None else iso(provenance.as_of),
+        "asOf": maybe_iso(provenance.as_of),
         "fetchedAt": iso(provenance.fetched_at),
         "reason": provenance.reason.value,
         "error": provenance.error,
     }
+
+
+def alert_json(alert: Alert) -> dict[str, Json]:
+    """An alert, with its moments in ISO 8601."""
+    return {
+        "id": alert.id, "component": alert.key.component, "check": alert.key.check, "severity": alert.severity.value,
+        "status": alert.status.value, "cause": alert.cause, "message": alert.message,
+        "evidence": payload_json(alert.evidence), "since": iso(alert.since), "openedAt": maybe_iso(alert.opened_at),
+        "absentSince": maybe_iso(alert.absent_since), "closedAt": maybe_iso(alert.closed_at), "flaps": alert.flaps,
+        "acknowledgedAt": maybe_iso(alert.acknowledged_at), "acknowledgedBy": alert.acknowledged_by,
+        "note": alert.note,
+    }
+
+
+def maybe_iso(moment: int | None) -> str | None:
+    return None if moment is None else iso(moment)
 
 
 def last_days(payload: Payload | None, days: int) -> Payload | None:
@@ -66,7 +85,7 @@ def last_days(payload: Payload | None, days: int) -> Payload | None:
     return payload
 
 
-def payload_json(payload: Payload | None) -> Json:
+def payload_json(payload: Payload | Evidence | None) -> Json:
     built: Json = msgspec.to_builtins(payload)
     return built
 

@@ -21,13 +21,15 @@ from crossfade.app import WRITE_SOURCE, App
 from crossfade.core.asgi import App as ASGIApp
 from crossfade.core.asgi import Message, ObservedRequests, Receive, Send
 
-from . import api, monitoring, pages
+from . import alerting, api, monitoring, pages
 from .api import AppRequest
 from .auth import may_read
 from .errors import HTTPError
 from .events import PREFIX, Events
 from .stream import Stream
 
+PARTS = (api, monitoring, alerting)
+"""The parts of the API, each with its ``HANDLERS``."""
 HERE = Path(__file__).parent
 YEAR = 365 * 86_400
 """Seconds for which a browser keeps a viewer's name."""
@@ -92,7 +94,7 @@ def litestar(app: App, stream: Stream) -> Litestar:
 
     return Litestar(
         route_handlers=[
-            api.routes, monitoring.routes, dashboard,
+            *(part.routes for part in PARTS), dashboard,
             create_static_files_router(path="/static", directories=[HERE / "static"]),
         ],
         state=State({"crossfade": app}),
