@@ -44,6 +44,9 @@ class Client:
     def post(self, path: str, body: Json = None) -> Json:
         return self._ask("POST", path, body, {})
 
+    def delete(self, path: str) -> Json:
+        return self._ask("DELETE", path, None, {})
+
     def transport(self) -> Transport:
         """For events. Raises CommandError when there is no write key."""
         if not self._keys.write_key:

@@ -16,6 +16,8 @@ app = typer.Typer(
 )
 flags_app = typer.Typer(no_args_is_help=False, help="Shows and sets the flags of a running server.")
 app.add_typer(flags_app, name="flags")
+alerts_app = typer.Typer(no_args_is_help=False, help="Shows, acknowledges and silences what is wrong.")
+app.add_typer(alerts_app, name="alerts")
 
 Url = Annotated[str | None, typer.Option(envvar="CROSSFADE_URL", help="The server, if it is not the one of the data "
                                          "folder.", show_default=False)]
@@ -167,6 +169,85 @@ def flags_log(
     from crossfade.cli import flags as command
 
     command.log(limit, url=url, data=data, as_json=as_json)
+
+
+@alerts_app.callback(invoke_without_command=True)
+def alerts(context: typer.Context, url: Url = None, data: Data = None, as_json: AsJson = False) -> None:
+    """Without a command: shows the open alerts."""
+    if context.invoked_subcommand is None:
+        from crossfade.cli import alerts as command
+
+        command.show(everything=False, limit=100, url=url, data=data, as_json=as_json)
+
+
+@alerts_app.command("list")
+def list_alerts(
+    everything: Annotated[bool, typer.Option("--all", help="Those that are closed or pending too.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 100, *,
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Shows the open alerts, the newest first, and whether they were delivered."""
+    from crossfade.cli import alerts as command
+
+    command.show(everything=everything, limit=limit, url=url, data=data, as_json=as_json)
+
+
+@alerts_app.command("ack")
+def acknowledge_alert(
+    number: Annotated[int, typer.Argument(metavar="ID", help="The alert's number.")],
+    note: Annotated[str | None, typer.Option(help="What is to be said about it.", show_default=False)] = None, *,
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Says that somebody knows: nothing more is told of the alert unless it gets worse."""
+    from crossfade.cli import alerts as command
+
+    command.acknowledge(number, note=note, url=url, data=data, as_json=as_json)
+
+
+@alerts_app.command("silence")
+def silence_alerts(
+    component: Annotated[str, typer.Argument(help="A component, or a pattern with * and ?.")],
+    check: Annotated[str, typer.Argument(help="A check of it, or a pattern.")] = "*",
+    duration: Annotated[str, typer.Option("--for", metavar="DURATION", help="For how long: 30m, 2h, 1d.")] = "2h",
+    reason: Annotated[str, typer.Option(help="Why, for the audit log.", show_default=False)] = "", *,
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Tells nothing of what matches for a while; it is recorded all the same."""
+    from crossfade.cli import alerts as command
+
+    if not reason.strip():
+        raise typer.BadParameter("a silence needs a reason", param_hint="--reason")
+    command.silence(component, check, duration=duration, reason=reason, url=url, data=data, as_json=as_json)
+
+
+@alerts_app.command("silences")
+def list_silences(url: Url = None, data: Data = None, as_json: AsJson = False) -> None:
+    """Shows the silences that have not expired."""
+    from crossfade.cli import alerts as command
+
+    command.silences(url=url, data=data, as_json=as_json)
+
+
+@alerts_app.command("unsilence")
+def end_silence(
+    number: Annotated[int, typer.Argument(metavar="ID", help="The silence's number.")],
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Ends a silence before its time."""
+    from crossfade.cli import alerts as command
+
+    command.unsilence(number, url=url, data=data, as_json=as_json)
+
+
+@alerts_app.command("test")
+def send_test(
+    target: Annotated[str, typer.Argument(help="A target's name in the settings.")],
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Sends a test message to an alert target, at once."""
+    from crossfade.cli import alerts as command
+
+    command.test(target, url=url, data=data, as_json=as_json)
 
 
 def main() -> None:
