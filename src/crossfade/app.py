@@ -54,7 +54,7 @@ class App:
     """Everything that a server needs, made but not started. Close it when it was not run."""
 
     def __init__(self, settings: Settings, clock: Clock, environment: Mapping[str, str]) -> None:
-        """Raises DataFolderError, StoreError, StateError, FlagError, DeclarationError or TargetError when it cannot start.
+        """Raises DataFolderError, StoreError, StateError, FlagError, DeclarationError or TargetError: it cannot start.
 
         The message says why.
         """
