@@ -4,6 +4,8 @@ import ast
 import inspect
 import itertools
 import re
+import types
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,11 +83,12 @@ def components() -> Iterator[str]:
     yield from ("## Components", "", "Sources: " + ", ".join(f"`{origin}`" for origin in Origin)
                 + ". Reasons: " + ", ".join(f"`{reason}`" for reason in Reason) + ".", "")
     for name, struct in COMPONENTS.items():
-        yield from (f"### {name}", "", inspect.getdoc(struct) or "", "", "| field | type | meaning |",
-                    "| --- | --- | --- |")
-        meanings = _meanings(struct)
+        yield from (f"### {name}", "", inspect.getdoc(struct) or "", "", "| field | type | valid | meaning |",
+                    "| --- | --- | --- | --- |")
+        meanings, hints = _meanings(struct), typing.get_type_hints(struct)
         for field in msgspec.structs.fields(struct):
-            yield f"| `{field.encode_name}` | {_type(field.type)} | {meanings.get(field.name, '')} |"
+            yield (f"| `{field.encode_name}` | {_type(hints[field.name])} | {_valid(field.type)} "
+                   f"| {meanings.get(field.name, '')} |")
         yield ""
 
 
@@ -143,9 +146,26 @@ def _literal(value: object) -> str:
 
 
 def _type(kind: object) -> str:
-    name = getattr(kind, "__name__", "") if not hasattr(kind, "__args__") else str(kind)
-    return name.replace(" | None", ", may be null").replace("tuple[", "list of ").replace(", ...]", "").replace(
-        "crossfade.core.payloads.", "")
+    args = [arg for arg in typing.get_args(kind) if arg not in {types.NoneType, ...}]
+    if typing.get_origin(kind) is tuple:
+        return f"list of {_type(args[0])}"
+    if args:
+        return ", ".join(_type(arg) for arg in args) + ", may be null" * (types.NoneType in typing.get_args(kind))
+    return kind.__name__
+
+
+def _valid(kind: object) -> str:
+    """The range and the unit that a field's values are checked against."""
+    found = [note for part in (kind, *typing.get_args(kind)) for note in getattr(part, "__metadata__", ())]
+    for meta in found:
+        unit = (meta.extra or {}).get("unit", "")
+        if meta.pattern is not None:
+            return ", ".join(f"`{word}`" for word in meta.pattern.strip("^()$").split("|"))
+        if meta.min_length is not None:
+            return f"{meta.min_length} characters"
+        span = f"at least {meta.ge}" if meta.le is None else f"{meta.ge} to {meta.le:,}"
+        return f"{span} {unit}".strip()
+    return "–"
 
 
 def _meanings(struct: type) -> dict[str, str]:
