@@ -72,9 +72,15 @@ def test_bounds_hold_the_share_and_grow_with_it(case: tuple[int, int], confidenc
     assert lower_bound(k, n, 0.9999) <= low
 
 
+@pytest.mark.parametrize(("k", "n"), [(2**62, 2**63), (1, 2**63), (10**10 - 1, 10**10), (10**30 // 3, 10**30)])
+def test_more_trials_than_there_can_be_prove_no_more_than_their_share(k: int, n: int) -> None:
+    assert k / n - 1e-3 < lower_bound(k, n) <= k / n <= upper_bound(k, n) < k / n + 1e-3
+
+
 @pytest.mark.parametrize(("k", "n", "share", "more"), [
     (0, 0, 0.95, 59), (10, 10, 0.95, 49), (58, 58, 0.95, 1), (59, 59, 0.95, 0), (58, 59, 0.95, 34),
     (0, 0, 0.0, 0), (0, 0, 1.0, None), (0, 10**7, 0.95, None),
+    (0, 10**4, 0.95, 193_238), (0, 10**20, 0.95, None), (10**20, 10**20, 0.95, 0),
 ])
 def test_how_many_more_prove_a_share(k: int, n: int, share: float, more: int | None) -> None:
     assert needed(k, n, share) == more

@@ -9,8 +9,10 @@ import math
 from functools import lru_cache
 
 CONFIDENCE = 0.95
-_ENOUGH = 10_000_000
-"""More trials than this nobody waits for."""
+_PATIENCE = 1_000_000
+"""More further trials than this nobody waits for."""
+_MOST = 10**9
+"""More trials than this are taken for as many, with the share rounded down: that proves no more than they do."""
 _TINY = 1e-300
 
 
@@ -25,7 +27,9 @@ def lower_bound(k: int, n: int, confidence: float = CONFIDENCE) -> float:
         return 0.0
     if k == n:
         return math.exp(math.log1p(-confidence) / n)
-    return _quantile(k, n - k + 1, 1 - confidence)
+    if n > _MOST:
+        k, n = k * _MOST // n, _MOST
+    return _quantile(k, n - k + 1, 1 - confidence) if k else 0.0
 
 
 def upper_bound(k: int, n: int, confidence: float = CONFIDENCE) -> float:
@@ -39,15 +43,18 @@ def upper_bound(k: int, n: int, confidence: float = CONFIDENCE) -> float:
 def needed(k: int, n: int, share: float, confidence: float = CONFIDENCE) -> int | None:
     """How many further successes, without a failure, prove the share (0 to 1); 0 if k of n do already.
 
-    None if ten million would not do. Raises ValueError as ``lower_bound``.
+    None if a million would not do. Raises ValueError as ``lower_bound``.
     """
     if lower_bound(k, n, confidence) >= share:
         return 0
-    few, many = 0, 1
-    while lower_bound(k + many, n + many, confidence) < share:
-        if many > _ENOUGH:
-            return None
-        few, many = many, 2 * many
+    # Before so many even the share that was seen is too small.
+    few = max(0, math.floor((share * n - k) / (1 - share))) if share < 1 else _PATIENCE
+    step = 1
+    while few + step <= _PATIENCE and lower_bound(k + few + step, n + few + step, confidence) < share:
+        few, step = few + step, 2 * step
+    many = few + step
+    if many > _PATIENCE:
+        return None
     while many - few > 1:
         middle = (few + many) // 2
         if lower_bound(k + middle, n + middle, confidence) < share:

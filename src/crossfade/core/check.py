@@ -63,7 +63,7 @@ def examine(payload: Payload, as_of: int, now: int, previous: Payload | None = N
     except RecursionError:
         look.give_up(payload, "nested too deeply")
     wrong = wrong_time(as_of, now)
-    failures = look.failures if wrong is None else [*look.failures, wrong]
+    failures = look.failures if wrong is None else [wrong, *look.failures]
     return Findings(look.expected, look.present, look.valid if wrong is None else 0, tuple(failures))
 
 
