@@ -214,17 +214,20 @@ class _Look:
         """Looks at whole columns at once; False if anything is unusual, to be found row by row."""
         if plan.at_most or set(map(type, rows)) != {plan.model}:
             return False
-        known = 0
+        known = excused = 0
         for field in plan.values:
             node = field.node
-            if not isinstance(node, Leaf) or node.all_valid is None or field.only_if is not None:
+            if not isinstance(node, Leaf) or node.all_valid is None:
                 return False
             column = list(map(attrgetter(field.name), rows))
             values = [value for value in column if value is not None]
             if (len(values) < len(column) and not node.optional) or not node.all_valid(values):
                 return False
             known += len(values)
-        self.expected += len(rows) * len(plan.values)
+            if field.only_if is not None:
+                others = map(attrgetter(field.only_if), rows)
+                excused += sum(value is None and other == 0 for value, other in zip(column, others, strict=True))
+        self.expected += len(rows) * len(plan.values) - excused
         self.present += known
         self.valid += known
         return True

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from .rule import AtMost, Monotone, OneRowADay, OnlyIf, Rule, Unique
+from .rule import AtMost, OneRowADay, OnlyIf, Rule, Unique
 
 Count = Annotated[int, Meta(ge=0)]
 Bytes = Annotated[int, Meta(ge=0, extra={"unit": "bytes"})]
