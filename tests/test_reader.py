@@ -11,9 +11,10 @@ from msgspec import Struct
 from crossfade.core.canary import mark
 from crossfade.core.clock import DAY, SECOND, ManualClock
 from crossfade.core.flag import Flags
+from crossfade.core.observation import ErrorKind
 from crossfade.core.reading import STAND_INS, Origin, Reading, Reason
 from crossfade.reader import MOST_SHADOWS, Reader, decide
-from crossfade.sources.call import Fault, Outcome
+from crossfade.sources.call import Outcome
 from crossfade.sources.component import Component, Sample, SourceError
 
 NOW = 1_790_000_000 * SECOND
@@ -48,13 +49,13 @@ class Notes:
     """What a watch was told."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[Origin, Fault | None]] = []
+        self.calls: list[tuple[Origin, ErrorKind | None]] = []
         self.shown: list[Origin] = []
         self.pairs: list[tuple[object, object, object]] = []
         self.sheds = 0
 
     def called(self, _: Component, origin: Origin, outcome: Outcome) -> None:
-        self.calls.append((origin, outcome.fault))
+        self.calls.append((origin, outcome.kind))
 
     def served(self, _: Component, reading: Reading) -> None:
         self.shown.append(reading.provenance.source)
@@ -421,7 +422,7 @@ def test_a_real_source_that_leaks_the_mock_is_never_labelled_real(leak, told):
         assert (reading.provenance.source, reading.provenance.reason) == (Origin.MOCK, Reason.FALLBACK)
         assert told in reading.provenance.error
         await asyncio.sleep(0)
-        assert stage.watch.calls == [(Origin.MOCK, None), (Origin.REAL, Fault.LEAK)]
+        assert stage.watch.calls == [(Origin.MOCK, None), (Origin.REAL, ErrorKind.LEAK)]
     asyncio.run(run())
 
 
@@ -447,7 +448,7 @@ def test_the_shadow_asks_the_real_source_and_shows_nothing_of_it():
         assert await stage.later() == MOCK
         await settle(stage)
         await asyncio.sleep(0)
-        assert stage.watch.calls.count((Origin.REAL, Fault.ERROR)) == 1
+        assert stage.watch.calls.count((Origin.REAL, ErrorKind.FAILED)) == 1
         assert set(stage.watch.shown) == {Origin.MOCK}
         stage.flags[FLAG] = True  # now the mock is in the shadow, which nobody needs
         stage.real.value = "real"

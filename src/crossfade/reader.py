@@ -198,7 +198,7 @@ class Reader:
             self._watch.called(component, origin, outcome)
         if outcome.error is not None:
             log.warning("source failed", component=component.name, source=origin, error=outcome.error,
-                        fault=outcome.fault)
+                        kind=outcome.kind)
         elif self._flags().log_data_sources:
             log.info("source answered", component=component.name, source=origin, micros=outcome.micros)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from crossfade.core.advice import recommend
-from crossfade.core.alarm import CLOCK, FAILING, OLD, SLOW, WRONG, alerts
+from crossfade.core.alarm import CLOCK, FAILING, LEAK, OLD, SLOW, WRONG, alerts
 from crossfade.core.alert import AlertKey, Evidence, Severity
 from crossfade.core.clock import SECOND
 from crossfade.core.quality import Quality, assess
@@ -25,8 +25,8 @@ def held(seen: Quality, **more: Any) -> list[tuple[str, str, str]]:
 @pytest.mark.parametrize(("changes", "conditions"), [
     ({}, []),
     ({"served": {"mock/flag": 1_000}, "synthetic": 1_000}, []),
-    ({"served": {"real/flag": 99, "mock/fallback": 1}, "synthetic": 1, "undeclared": 1},
-     [("mockLeak", "critical", FAILING)]),
+    ({"served": {"real/flag": 99, "mock/fallback": 1}, "synthetic": 1, "undeclared": 1}, []),
+    ({"errors": {"real": {"leak": 1}}}, [("mockLeak", "critical", LEAK)]),
     ({"served": {"mock/fallback": 10}}, []),
     ({"served": {"mock/fallback": 11}}, [("fallbacks", "info", FAILING)]),
     ({"served": {"mock/fallback": 50}}, [("fallbacks", "info", FAILING)]),
@@ -74,7 +74,7 @@ def test_one_outage_has_one_cause() -> None:
                    newest=(NOW, NOW - 900 * SECOND), served={"mock/fallback": 100}, undeclared=100, synthetic=100)
     found = alerts([seen])
     assert {each.key.check for each in found} == {
-        "mockLeak", "fallbacks", "errors", "errorRate", "stale", "completeness"}
+        "fallbacks", "errors", "errorRate", "stale", "completeness"}
     assert {each.cause for each in found} == {FAILING}
 
 

@@ -15,6 +15,7 @@ WRONG = "the data is wrong"
 OLD = "the data stands still"
 CLOCK = "a clock is wrong"
 SLOW = "the real source is slow"
+LEAK = "the mock leaks"
 
 
 def alerts(qualities: Iterable[Quality], thresholds: Thresholds = GUIDE, *,
@@ -24,7 +25,7 @@ def alerts(qualities: Iterable[Quality], thresholds: Thresholds = GUIDE, *,
     ============ ================================================= ==================
     check        holds when                                        severity
     ============ ================================================= ==================
-    mockLeak     a made-up value was served as if it were real     critical
+    mockLeak     the real source gave what the mock made up        critical
     noData       the flag asks for real values and none was read   warning
     stale        the newest data is older than allowed             warning
     clock        data lies in the future                           warning
@@ -47,11 +48,11 @@ def alerts(qualities: Iterable[Quality], thresholds: Thresholds = GUIDE, *,
 
 def _serving(quality: Quality, thresholds: Thresholds, real: Collection[str]) -> Iterator[Condition]:
     name, error = quality.component, _example(quality, "error")
-    if quality.undeclared_synthetic > 0:
+    if quality.leaks > 0:
         yield _condition(
-            quality, "mockLeak", Severity.CRITICAL, FAILING,
-            f"{quality.undeclared_synthetic:,} readings of {name} were made up, though its flag asks for real values.",
-            Evidence(float(quality.undeclared_synthetic), 0.0, quality.served, error))
+            quality, "mockLeak", Severity.CRITICAL, LEAK,
+            f"The real source of {name} gave what its mock made up, {quality.leaks:,} times.",
+            Evidence(float(quality.leaks), 0.0, quality.calls, error))
     if name in real and quality.calls <= 0:
         yield _condition(quality, "noData", Severity.WARNING, FAILING,
                          f"No real data of {name} was read, though its flag asks for it.", Evidence(0.0, 1.0, 0, error))

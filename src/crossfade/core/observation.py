@@ -24,6 +24,10 @@ class ErrorKind(StrEnum):
     """A file, a connection or a name did not work."""
     UNFIT = "unfit"
     """It gave something that no reading can be made of."""
+    FUTURE = "future"
+    """Its data's time has not come yet: a clock is wrong."""
+    LEAK = "leak"
+    """The real source gave a value that the mock made up."""
     FAILED = "failed"
     """Anything else; also what a source says itself of why it cannot answer."""
 
@@ -62,7 +66,7 @@ class Served(Struct, frozen=True, rename="camel"):
     @property
     def undeclared(self) -> bool:
         """Whether made-up values stood in where the flag asks for real ones."""
-        return self.synthetic and self.reason is not Reason.FLAG
+        return self.synthetic and self.reason not in {Reason.FLAG, Reason.RAMP}
 
 
 def answered(component: str, source: Origin, payload: Payload, as_of: int, *, at: int, latency_us: int, now: int,
@@ -75,12 +79,9 @@ def answered(component: str, source: Origin, payload: Payload, as_of: int, *, at
     )
 
 
-def failed(component: str, source: Origin, error: BaseException, *, at: int, latency_us: int,
-           told: str | None = None) -> Observation:
-    """A call that gave none. ``told`` is what the viewer is told of the error, if that is not its own text."""
-    text = str(error) or type(error).__name__ if told is None else told
-    return Observation(component, source, at, max(0, latency_us), error_kind=kind_of(error),
-                       error=clip(text, LONGEST_ERROR))
+def failed(component: str, source: Origin, kind: ErrorKind, told: str, *, at: int, latency_us: int) -> Observation:
+    """A call that gave none, and what the viewer is told of that."""
+    return Observation(component, source, at, max(0, latency_us), error_kind=kind, error=clip(told, LONGEST_ERROR))
 
 
 def served(component: str, provenance: Provenance, at: int) -> Served:

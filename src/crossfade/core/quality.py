@@ -22,6 +22,7 @@ from .dimension import (
     proof,
     validity,
 )
+from .observation import ErrorKind
 from .reading import Origin, Reason
 from .sketch import quantiles_ms
 from .tally import Example, Tally
@@ -101,6 +102,8 @@ class Quality(Struct, frozen=True, rename="camel"):
     """Readings with made-up values where the flag asks for real ones."""
     clock_errors: int
     """Answers of the real source whose data lay in the future."""
+    leaks: int
+    """Answers of the real source that the mock had made up; they were not shown as real."""
     mismatches: int
     """Windows that do not agree with the recount."""
     shadow_shed: int
@@ -132,6 +135,7 @@ def assess(tally: Tally, window: Window, thresholds: Thresholds = GUIDE, *, now:
     fallbacks = tally.served.get(f"{Origin.MOCK}/{Reason.FALLBACK}", 0)
     recount = tally.compared.get(Reference.RECOUNT)
     status = _status(dimensions)
+    kinds = tally.errors.get(Origin.REAL, {})
     return Quality(
         component=tally.component, window=window, status=status, sentence=_sentence(tally, dimensions, worst, status),
         quality=None if worst is None else worst.value, worst=None if worst is None else worst.name,
@@ -146,7 +150,8 @@ def assess(tally: Tally, window: Window, thresholds: Thresholds = GUIDE, *, now:
         fallback_rate=percent(fallbacks, _meant_real(tally)),
         stale=tally.served.get(f"{Origin.REAL}/{Reason.STALE}", 0),
         unavailable=_served_by(tally, Origin.UNAVAILABLE), undeclared_synthetic=tally.undeclared,
-        clock_errors=tally.ahead, mismatches=0 if recount is None else recount.compared - recount.agreeing,
+        clock_errors=tally.ahead + kinds.get(ErrorKind.FUTURE, 0), leaks=kinds.get(ErrorKind.LEAK, 0),
+        mismatches=0 if recount is None else recount.compared - recount.agreeing,
         shadow_shed=tally.shed,
         legacy_score=legacy_score(accuracy, figures.get("completeness"), errors, fallbacks), examples=tally.examples,
     )
@@ -244,5 +249,5 @@ def _data_source(tally: Tally) -> DataSource:
 
 def _meant_real(tally: Tally) -> int:
     """Readings for which the flag asks for real values, whatever was served then."""
-    others = (f"{Origin.MOCK}/{Reason.FLAG}", f"{Origin.LEGACY}/{Reason.FLAG}")
+    others = {f"{origin}/{reason}" for origin in (Origin.MOCK, Origin.LEGACY) for reason in (Reason.FLAG, Reason.RAMP)}
     return sum(count for kind, count in tally.served.items() if kind not in others)

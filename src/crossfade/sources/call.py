@@ -4,7 +4,6 @@ import asyncio
 import math
 import time
 from collections.abc import Iterable
-from enum import StrEnum
 
 import msgspec
 from msgspec import Struct
@@ -12,6 +11,7 @@ from msgspec.structs import astuple
 
 from crossfade.core import canary
 from crossfade.core.clock import SECOND, Clock
+from crossfade.core.observation import ErrorKind, kind_of
 from crossfade.core.payloads import Payload
 from crossfade.core.reading import Origin
 
@@ -22,27 +22,13 @@ MOST_BYTES = 4_000_000
 _PLAIN = frozenset({int, str, bool, type(None)})
 
 
-class Fault(StrEnum):
-    """What was wrong with a source's call."""
-
-    ERROR = "error"
-    """It raised."""
-    TIMEOUT = "timeout"
-    INVALID = "invalid"
-    """It gave what is no payload of this component."""
-    FUTURE = "future"
-    """Its data's time has not come yet: a clock is wrong."""
-    LEAK = "leak"
-    """The real source gave a value that the mock made up."""
-
-
 class Outcome(Struct, frozen=True):
     """What one call of a source did: gave a sample, or failed."""
 
     at: int
     sample: Sample | None
     error: str | None
-    fault: Fault | None = None
+    kind: ErrorKind | None = None
     micros: int = 0
     """How long it took."""
 
@@ -50,9 +36,9 @@ class Outcome(Struct, frozen=True):
 class _Unfit(Exception):  # noqa: N818  it says what is wrong
     """What a source gave cannot be shown."""
 
-    def __init__(self, fault: Fault, told: str) -> None:
+    def __init__(self, kind: ErrorKind, told: str) -> None:
         super().__init__(told)
-        self.fault = fault
+        self.kind = kind
 
 
 async def call(source: Source, component: Component, origin: Origin, clock: Clock,
@@ -62,7 +48,7 @@ async def call(source: Source, component: Component, origin: Origin, clock: Cloc
     ``mock``: what the mock gave last, which no other source may give.
     """
     now, began = clock.now(), time.perf_counter()
-    sample, fault, error = None, None, None
+    sample, kind, error = None, None, None
     try:
         async with asyncio.timeout(component.timeout):
             sample = await source.fetch(now)
@@ -72,20 +58,15 @@ async def call(source: Source, component: Component, origin: Origin, clock: Cloc
     except (Exception, asyncio.CancelledError) as raised:
         if being_cancelled():
             raise
-        sample, fault, error = None, _kind(raised), _told(raised, component.timeout)
-    return Outcome(now, sample, error, fault, round((time.perf_counter() - began) * SECOND))
+        sample, error = None, _told(raised, component.timeout)
+        kind = raised.kind if isinstance(raised, _Unfit) else kind_of(raised)
+    return Outcome(now, sample, error, kind, round((time.perf_counter() - began) * SECOND))
 
 
 def being_cancelled() -> bool:
     """Whether the running task is to end: a source may as well raise CancelledError by itself."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _kind(raised: BaseException) -> Fault:
-    if isinstance(raised, _Unfit):
-        return raised.fault
-    return Fault.TIMEOUT if isinstance(raised, TimeoutError) else Fault.ERROR
 
 
 def _told(raised: BaseException, timeout: float) -> str:
@@ -97,30 +78,30 @@ def _told(raised: BaseException, timeout: float) -> str:
 
 def _check_leak(payload: Payload, origin: Origin, mock: Payload | None) -> None:
     if mock is not None and canary.is_copy(payload, mock):
-        raise _Unfit(Fault.LEAK, f"the {origin} source gave what the mock gave, figure for figure")
+        raise _Unfit(ErrorKind.LEAK, f"the {origin} source gave what the mock gave, figure for figure")
     if (name := next(canary.marked(payload), None)) is not None:
-        raise _Unfit(Fault.LEAK, f"the {origin} source gave a value that the mock made up: {name}")
+        raise _Unfit(ErrorKind.LEAK, f"the {origin} source gave a value that the mock made up: {name}")
 
 
 def _check(sample: object, component: Component, now: int) -> None:
     """Raises _Unfit for what no source should give."""
     if not isinstance(sample, Sample):
-        raise _Unfit(Fault.INVALID, f"the source gave {type(sample).__name__}, not a sample")
+        raise _Unfit(ErrorKind.UNFIT, f"the source gave {type(sample).__name__}, not a sample")
     payload = sample.payload
     if not _is_payload(payload, component.model):
-        raise _Unfit(Fault.INVALID, f"the source gave {type(payload).__name__}, not a payload")
+        raise _Unfit(ErrorKind.UNFIT, f"the source gave {type(payload).__name__}, not a payload")
     if type(sample.as_of) is not int or sample.as_of < 0:
-        raise _Unfit(Fault.INVALID, "the source does not say of what time its data is")
+        raise _Unfit(ErrorKind.UNFIT, "the source does not say of what time its data is")
     if sample.as_of > now + SECOND:
-        raise _Unfit(Fault.FUTURE, "the data's time lies in the future")
+        raise _Unfit(ErrorKind.FUTURE, "the data's time lies in the future")
     try:
         size = len(msgspec.json.encode(payload))
     except (TypeError, ValueError, RecursionError) as error:
-        raise _Unfit(Fault.INVALID, f"the source gave what cannot be shown: {error}") from None
+        raise _Unfit(ErrorKind.UNFIT, f"the source gave what cannot be shown: {error}") from None
     if size > MOST_BYTES:
-        raise _Unfit(Fault.INVALID, f"the source gave {size:,} bytes; {MOST_BYTES:,} can be shown")
+        raise _Unfit(ErrorKind.UNFIT, f"the source gave {size:,} bytes; {MOST_BYTES:,} can be shown")
     if not _finite(payload):
-        raise _Unfit(Fault.INVALID, "the source gave a number that is not finite")
+        raise _Unfit(ErrorKind.UNFIT, "the source gave a number that is not finite")
 
 
 def _is_payload(payload: object, model: type[Struct] | None) -> bool:
