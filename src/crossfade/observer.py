@@ -16,7 +16,7 @@ from crossfade.core.comparison import Comparison, Reference, compare
 from crossfade.core.observation import ErrorKind, Observation, Served, answered, failed, served
 from crossfade.core.payloads import Payload
 from crossfade.core.reading import Origin, Reading
-from crossfade.core.tally import Tally, decode, encode, merge, merge_all
+from crossfade.core.tally import Agreement, Tally, decode, encode, merge, merge_all
 from crossfade.core.value import is_number
 from crossfade.sources.call import Outcome
 from crossfade.sources.component import Component
@@ -45,6 +45,7 @@ class Observer:
         self._slots: dict[tuple[str, int], Tally] = {}
         self._unstored: set[tuple[str, int]] = set()
         self._before: dict[tuple[str, Origin], Payload] = {}
+        self._proofs: dict[str, Agreement] = {}
         self._coarsened_at = 0
 
     # Told by the reader
@@ -79,10 +80,20 @@ class Observer:
         if pairs:
             self._add(next((pair for pair in pairs if not pair.agrees), pairs[0]))
 
+    # Told by others
+
     def compared(self, comparisons: Iterable[Comparison]) -> None:
         """Windows were compared with their reference."""
         for comparison in comparisons:
+            if comparison.kind is Reference.RECOUNT:
+                before = self.proof(comparison.component)
+                self._proofs[comparison.component] = before + Agreement(int(comparison.agrees), 1)
             self._add(comparison)
+
+    def accounted(self, component: str, due: int, arrived: int, at: int) -> None:
+        """Trackers' events: how many should have come, and how many came."""
+        with self._adding:
+            self._tally(component, at).add_account(due, arrived)
 
     # Asked
 
@@ -94,6 +105,14 @@ class Observer:
                 held = [merge(Tally(component), tally) for (name, start), tally in self._slots.items()
                         if name == component and start < until and start + MINUTE > since]
         return merge_all(component, (*stored, *held))
+
+    def proof(self, component: str) -> Agreement:
+        """All comparisons with the recount that there ever were. Raises StateError when it is asked the first time."""
+        known = self._proofs.get(component)
+        if known is None:
+            whole = self.tally(component, 0, self._clock.now() + MINUTE)
+            known = self._proofs[component] = whole.compared.get(Reference.RECOUNT.value, Agreement())
+        return known
 
     def series(self, component: str, since: int, until: int) -> list[tuple[int, int, Tally]]:
         """The slots of a span in order: start, length, tally. Raises StateError."""

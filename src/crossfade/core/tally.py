@@ -84,6 +84,9 @@ class Tally(Struct, rename="camel", omit_defaults=True):
     """Shadow calls that were not made, for lack of room."""
     compared: dict[str, Agreement] = field(default_factory=dict)
     """By the kind of reference."""
+    due: int = 0
+    """Events that trackers sent and that should have arrived; and how many did."""
+    arrived: int = 0
     examples: tuple[Example, ...] = ()
 
     def add(self, fact: Observation | Comparison | Served) -> None:
@@ -99,6 +102,19 @@ class Tally(Struct, rename="camel", omit_defaults=True):
                 _count(self.served, f"{fact.source}/{fact.reason}", fact.count)
                 self.synthetic += fact.count if fact.synthetic else 0
                 self.undeclared += fact.count if fact.undeclared else 0
+
+    def add_account(self, due: int, arrived: int) -> None:
+        """Counts trackers' events: how many should have come, and how many came."""
+        self.due += due
+        self.arrived += arrived
+
+    def add_example(self, mismatch: Comparison) -> None:
+        """Keeps a comparison that does not agree as an example, without counting it."""
+        window = f"{moment(mismatch.start)} to {moment(mismatch.end)}"
+        self.examples = kept((*self.examples, Example(
+            mismatch.at, "mismatch", clip(mismatch.field, 60), clip(f"{mismatch.words}, for {window}", 160),
+            short(mismatch.real),
+        )))
 
     def add_shed(self, count: int = 1) -> None:
         """Counts shadow calls that were not made."""
@@ -130,10 +146,7 @@ class Tally(Struct, rename="camel", omit_defaults=True):
         was = self.compared.get(fact.kind.value, Agreement())
         self.compared[fact.kind.value] = was + Agreement(int(fact.agrees), 1, int(fact.within_noise))
         if not fact.agrees:
-            window = f"{moment(fact.start)} to {moment(fact.end)}"
-            self.examples = kept((*self.examples, Example(
-                fact.at, "mismatch", clip(fact.field, 60), clip(f"{fact.words}, for {window}", 160), short(fact.real),
-            )))
+            self.add_example(fact)
 
 
 def merge(one: Tally, other: Tally) -> Tally:
@@ -159,6 +172,8 @@ def merge(one: Tally, other: Tally) -> Tally:
         shed=one.shed + other.shed,
         compared={kind: one.compared.get(kind, Agreement()) + other.compared.get(kind, Agreement())
                   for kind in one.compared.keys() | other.compared.keys()},
+        due=one.due + other.due,
+        arrived=one.arrived + other.arrived,
         examples=kept((*one.examples, *other.examples)),
     )
 
