@@ -4,7 +4,7 @@ from sqlalchemy import Connection, inspect, text
 
 from .errors import StateTooNew
 
-HEAD = "0001"
+HEAD = "0002_recounts"
 """The newest revision in ``migrations/versions``."""
 
 

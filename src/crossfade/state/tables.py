@@ -86,6 +86,33 @@ class RunColumns(TypedColumns):
     seen_at: Named[int] = Column(BigInteger)
 
 
+class RecountColumns(TypedColumns):
+    """One row a day: what of it was compared with the ground truth."""
+
+    day: Named[str] = Column(String(10), primary_key=True)
+    since: Named[int] = Column(BigInteger)
+    until: Named[int] = Column(BigInteger)
+    segment: Named[int | None] = Column(BigInteger)
+    windows: Named[int] = Column(BigInteger)
+    disagreeing: Named[int] = Column(BigInteger)
+    witness: Named[str] = Column(Text)
+    at: Named[int] = Column(BigInteger)
+
+
+class MismatchColumns(TypedColumns):
+    """One row a field of a window that did not agree when it was last recounted."""
+
+    component: Named[str] = Column(Text, primary_key=True)
+    kind: Named[str] = Column(Text, primary_key=True)
+    start: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
+    end: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
+    field: Named[str] = Column(Text, primary_key=True)
+    reported: Named[int | None] = Column(BigInteger)
+    recounted: Named[int | None] = Column(BigInteger)
+    witness: Named[str] = Column(Text)
+    at: Named[int] = Column(BigInteger)
+
+
 flags = Table("flags", metadata, FlagColumns)
 # Without AUTOINCREMENT SQLite may give a deleted row's number again.
 audit = Table("audit", metadata, AuditColumns, Index(None, "subject", "id"), sqlite_autoincrement=True)
@@ -98,3 +125,5 @@ scans = Table(
 daily_stats = Table("daily_stats", metadata, DailyStatColumns)
 cursors = Table("cursors", metadata, CursorColumns)
 runs = Table("runs", metadata, RunColumns)
+recounts = Table("recounts", metadata, RecountColumns)
+mismatches = Table("mismatches", metadata, MismatchColumns, Index(None, "kind", "start"))
