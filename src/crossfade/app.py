@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from datetime import date
 
 import structlog
 from structlog.processors import ExceptionRenderer
@@ -13,6 +14,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 
 from crossfade.aggregator import Aggregator
 from crossfade.archive import Archive
+from crossfade.auditor import Auditor
 from crossfade.core.clock import DAY, HOUR, SECOND, Clock
 from crossfade.core.days import Days
 from crossfade.core.event import Limits
@@ -82,6 +84,11 @@ class App:
         self._run = self.state.begin_run(self.started_at)
         self.loader.follow(self._note_alive)
         self.loader.follow(self.aggregator.follow)
+        self.auditor = Auditor(
+            self.store, self.state, self.days, clock, self.folder.journal, lead=limits(settings).max_lead,
+            share=settings.audit_cpu_share, repair=self._repair, count_days=self.aggregator.mend,
+        )
+        self._closing.callback(self.auditor.close)
         self.ingest = Ingest(self.journal, clock, limits(settings), max_plain=int(settings.max_body_mb * 4e6))
         self.requests = RequestLog(settings.request_window_s, clock)
         self.prober = Prober(
@@ -100,6 +107,7 @@ class App:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(WORKERS, "worker"))
         try:
             self.loader.start()
+            self.auditor.start()
             probing = asyncio.create_task(self.prober.run(), name="prober")
             yield
         finally:
@@ -111,6 +119,10 @@ class App:
 
     def _note_alive(self) -> None:
         self.state.touch_run(self._run, self.clock.now())
+
+    def _repair(self, minutes: Collection[int], days: Collection[date]) -> None:
+        """By the loader's thread, since no other changes the event store. Raises what the store raises."""
+        self.loader.between(lambda: self.store.repair(minutes, days)).result()
 
     def _components(self) -> tuple[Component, ...]:
         settings, as_of = self.settings, self.loader.as_of
@@ -162,6 +174,25 @@ class App:
         if oldest is not None and now - oldest > 5 * SECOND:
             return Impaired(f"{waiting} for more than 5 s")
         return waiting
+
+
+@contextmanager
+def lone_auditor(settings: Settings, clock: Clock) -> Iterator[Auditor]:
+    """An auditor for a data folder that no server has, to be used by the calling thread.
+
+    Raises DataFolderError, StoreError or StateError when the folder cannot be had.
+    """
+    with ExitStack() as closing:
+        folder = closing.enter_context(DataFolder(settings.data))
+        days = Days(settings.time_zone)
+        state = State.open(folder.state)
+        closing.callback(state.close)
+        store = EmbeddedStore(folder.events, days, memory_limit=settings.memory_limit)
+        closing.callback(store.close)
+        yield Auditor(
+            store, state, days, clock, folder.journal, lead=limits(settings).max_lead, share=0, repair=store.repair,
+            count_days=Aggregator(store, state, days, clock).mend,
+        )
 
 
 def limits(settings: Settings) -> Limits:

@@ -51,6 +51,8 @@ class Settings(BaseSettings):
                                     "http://, https:// or tcp://host:port address.")
     allowed_hosts: list[str] = Field(default_factory=list, description="Host names, beside loopback and `host`, "
                                      "under which the server may be addressed.")
+    audit_cpu_share: float = Field(0.05, ge=0, le=1, description="Share of one core that the auditor may take to "
+                                   "compare figures with the events, all the time; 0 leaves it to `crossfade audit`.")
     mock_seed: int = Field(5, description="Seed of the synthetic values.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
 

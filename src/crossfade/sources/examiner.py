@@ -39,7 +39,7 @@ class Examined:
 class Examiner:
     """Used by one thread. Every method raises StoreError or StateError when it cannot be told."""
 
-    def __init__(self, store: EventStore, state: State, days: Days, witnesses: Witnesses, clock: Clock,
+    def __init__(self, store: EventStore, state: State, days: Days, witnesses: Witnesses, clock: Clock, *,
                  read_end: ReadEnd) -> None:
         self._store = store
         self._state = state
@@ -107,10 +107,9 @@ class Examiner:
                     if event == SIGN_IN and who is not None and ts >= at - HOUR:
                         seen.add(who)
         now = self._clock.now()
-        names = sorted(counts.keys() | found.keys())
         return [
-            *window((at - DAY, at), {name: counts.get(name, 0) for name in names}, {name: found[name] for name in names},
-                    component="businessMetrics", kind="figures", total=found.total(), witness="raw events", at=now),
+            *window((at - DAY, at), counts, found, component="businessMetrics", kind="figures", total=found.total(),
+                    witness="raw events", at=now),
             *window((at - HOUR, at), {"activeUsers": users}, {"activeUsers": len(seen)},
                     component="businessMetrics", kind="figures", total=len(seen), witness="raw events", at=now),
         ]
@@ -122,11 +121,8 @@ class Examiner:
 
     def _day(self, day: date, counts: Mapping[str, int], found: Counter[str], told: Told) -> list[Recounted]:
         """The day's counts by event."""
-        names = sorted(counts.keys() | found.keys())
-        return window(
-            self._days.bounds(day), {name: counts.get(name, 0) for name in names}, {name: found[name] for name in names},
-            component="historicalData", kind="day", total=found.total(), witness=told.witness, at=self._clock.now(),
-        )
+        return window(self._days.bounds(day), counts, found, component="historicalData", kind="day",
+                      total=found.total(), witness=told.witness, at=self._clock.now())
 
     def _row(self, row: DailyStats, found: Counter[str], told: Told) -> list[Recounted]:
         """The day's stored row, as the timeline shows it."""

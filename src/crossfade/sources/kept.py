@@ -63,9 +63,14 @@ class Kept:
         self.scanned = max(self.scanned, through)  # a number without a file was set aside
         return True
 
+    def since(self) -> int | None:
+        """From which time on every event that came with a segment up to ``scanned`` is known; None when none is."""
+        return self._marks[0][1] + self._lead + SLACK if self._marks else None
+
     def covers(self, since: int, through: int) -> bool:
         """Whether every line of a segment up to ``through`` with a time from ``since`` on was looked at."""
-        return self.scanned >= through and bool(self._marks) and since >= self._marks[0][1] + self._lead + SLACK
+        begin = self.since()
+        return self.scanned >= through and begin is not None and since >= begin
 
     def knows(self, segment: int) -> bool:
         """Whether the segment was looked at and is still kept."""

@@ -72,7 +72,7 @@ def detail(event: str, user_id: str | None, properties: str) -> str | None:
 
 
 def spans(minutes: Minutes, since: int, until: int, most: int) -> Iterator[tuple[int, int]]:
-    """Cuts ``[since, until)`` between minutes, so that a part holds ``most`` events or a single minute; newest first."""
+    """Cuts ``[since, until)`` between minutes, each part of ``most`` events or a single minute; newest first."""
     totals: Counter[int] = Counter()
     for (minute, _), n in minutes.items():
         totals[minute] += n
@@ -144,10 +144,14 @@ def _minute(minute: int, field: str, reported: int, recounted: int, *, witness: 
 
 def window(span: tuple[int, int], reported: Mapping[str, int | None], recounted: Mapping[str, int | None], *,
            component: str, kind: Kind, total: int, witness: Witness, at: int) -> list[Recounted]:
-    """One window with several fields: whole when they agree and anything happened, else those that differ."""
+    """One window with several fields: whole when they agree and anything happened, else those that differ.
+
+    A field that one side does not have is 0 there.
+    """
+    both = ((field, reported.get(field, 0), recounted.get(field, 0)) for field in sorted({*reported, *recounted}))
     wrong = [
-        Recounted(component, kind, *span, field, reported[field], recounted[field], witness, at)
-        for field in reported if reported[field] != recounted[field]
+        Recounted(component, kind, *span, field, shown, true, witness, at) for field, shown, true in both
+        if shown != true
     ]
     if wrong or not total:
         return wrong

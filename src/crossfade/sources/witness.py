@@ -57,6 +57,10 @@ class Witnesses:
             log.warning("recount: a file of the journal cannot be read", error=str(error))
             return False
 
+    def journal_since(self) -> int | None:
+        """From when on the journal tells everything; None when it does not."""
+        return self._kept.since()
+
     def tell(self, reported: MinuteCounts, since: int, until: int) -> Told:
         """What happened in ``[since, until)``, as of the segment of what is reported. Raises StoreError."""
         if self.catch_up(reported.segment) and self._kept.covers(since, reported.segment):

@@ -21,8 +21,8 @@ from crossfade.requestlog import App as ASGIApp
 from crossfade.requestlog import LoggedRequests, Message, Receive, Send
 
 from . import api, pages
-from .api import AppRequest
 from .auth import may_read
+from .context import AppDependency, AppRequest
 from .errors import HTTPError
 from .events import PREFIX, Events
 from .stream import Stream
@@ -70,7 +70,7 @@ class Server:
 
 
 @get("/", guards=[may_read], include_in_schema=False)
-async def dashboard(app: api.AppDependency) -> Template:
+async def dashboard(app: AppDependency) -> Template:
     """The live dashboard."""
     readings = await api.section_readings(app, "all")
     return Template("dashboard.html", context={
