@@ -1,6 +1,7 @@
 """Examines, keeps what was found, tells it, and has repaired what may be."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -70,7 +71,7 @@ class Book:
                 row.disagreeing + len(wrong), examined.told.witness, self._clock.now(),
             )
         self._state.put_recount((new,), Replaced(("minute",), since, until), wrong)
-        self._tell(examined.windows, {} if row is None else {day: row})
+        self._tell(_news(examined.windows, row))
         return Result(examined.told.count.facts, _count(examined.windows), wrong)
 
     def closed_days(self, days: Sequence[date]) -> Result:
@@ -80,13 +81,15 @@ class Book:
         examined = self._examiner.closed_days(days)
         if self._forgotten(since):
             return Result()
+        sorted_days = sorted(days)
         by_day: dict[date, list[Recounted]] = {day: [] for day in days}
+        starts = [self._days.start(day) for day in sorted_days]
         for window in examined.windows:
-            by_day[self._days.of(window.start)].append(window)
+            by_day[sorted_days[bisect_right(starts, window.start) - 1]].append(window)
         rows = [self._row(day, *self._days.bounds(day), examined, by_day[day]) for day in days]
         wrong = _wrong(examined.windows)
         self._state.put_recount(rows, Replaced(("minute", "hour", "day", "statistics"), since, until), wrong)
-        self._tell(examined.windows, known)
+        self._tell([window for day, windows in by_day.items() for window in _news(windows, known.get(day))])
         return Result(examined.told.count.facts, _count(examined.windows), wrong, len(days) - len(examined.settled))
 
     def figures(self, closed: int) -> Result:
@@ -97,7 +100,7 @@ class Book:
         windows = self._examiner.figures(at)
         wrong = _wrong(windows)
         self._state.put_recount((), Replaced(("figures",), 0, at), wrong)
-        self._tell(windows, {})
+        self._tell(windows)
         return Result(0, _count(windows), wrong)
 
     def mend(self, wrong: Sequence[Recounted], who: str) -> None:
@@ -137,8 +140,7 @@ class Book:
         """Whether raw events of the span may be gone: then nobody can tell, and nothing that was counted is worth."""
         return self._store.reach().forgotten > since
 
-    def _tell(self, windows: Sequence[Recounted], known: Mapping[date, RecountedDay]) -> None:
-        new = [window for window in windows if not window.agrees or not self._was_told(window, known)]
+    def _tell(self, new: Sequence[Recounted]) -> None:
         wrong = _wrong(new)
         for window in wrong[:LOGGED]:
             log.error("auditor: a figure is not what was counted", component=window.component, window=iso(window.start),
@@ -149,9 +151,13 @@ class Book:
         if new:
             self._emit(new)
 
-    def _was_told(self, window: Recounted, known: Mapping[date, RecountedDay]) -> bool:
-        row = known.get(self._days.of(window.start)) if known and window.kind == "minute" else None
-        return row is not None and row.since <= window.start and window.end <= row.until
+
+def _news(windows: Iterable[Recounted], row: RecountedDay | None) -> list[Recounted]:
+    """Those that disagree, and those that were not told before as a part of what is known of their day."""
+    return [
+        window for window in windows
+        if row is None or window.kind != "minute" or not row.since <= window.start < row.until or not window.agrees
+    ]
 
 
 def _wrong(windows: Iterable[Recounted]) -> tuple[Recounted, ...]:

@@ -37,7 +37,11 @@ SETTLED = 90 * SECOND
 """How long after its end a minute counts as closed: what comes later is late, and counts when its day is closed."""
 BEHIND = HOUR
 """When this much of today waits, the newest goes first and the rest comes later."""
+NEWEST = 10 * MINUTE
+"""How much of it that is."""
 FIGURES_EVERY = HOUR
+FIGURES_EVENTS = 5_000_000
+"""Where two days hold more, the last 24 hours are recounted on request alone: it would keep all else waiting."""
 PLAN_EVERY = MINUTE
 RUN_SHARE = 0.5
 """Of one core, for a run that somebody waits for: the rest is for those who want other answers."""
@@ -124,10 +128,11 @@ class Auditor:
     def _recent(self, today: date, closed: int) -> bool:
         """The minutes that closed since the last look."""
         row = self._state.recounted_days().get(today)
-        since = max(self._start(today), closed - BEHIND if row is None else row.until)
+        since = closed - NEWEST if row is None or closed - row.until > BEHIND else row.until
+        since = max(self._start(today), since)
         if since >= closed:
             return False
-        self._book.minutes(today, max(since, closed - BEHIND), closed)
+        self._book.minutes(today, since, closed)
         return True
 
     def _figures(self, closed: int) -> bool:
@@ -135,7 +140,9 @@ class Auditor:
         if closed - self._figures_at < FIGURES_EVERY:
             return False
         self._figures_at = closed
-        self._book.figures(closed)
+        today = self._days.of(closed)
+        if sum(self._counted([today - timedelta(days=1), today]).values()) <= FIGURES_EVENTS:
+            self._book.figures(closed)
         return True
 
     def _earlier(self, today: date) -> bool:
@@ -244,8 +251,8 @@ class Auditor:
     def _rest(self, seconds: float) -> None:
         if self._stopping or self._waiting():
             raise Interrupted
-        if seconds:
-            self._wake.wait(seconds)
+        if seconds and self._wake.wait(seconds):
+            self._wake.clear()
 
     def _closed(self) -> int:
         """The end of the last closed minute."""

@@ -63,15 +63,16 @@ class Examiner:
         counts = self._store.days(first, last)
         stats = self._state.daily_stats(first, last)
         examined = self._minutes(self._store.minutes(since, until), since, until)
+        users = {day: self._users(day, examined.told, before) for day in days}
         truth = by_day(examined.told.minutes, self._zone)
-        changed = self._store.days_touched(before)
+        changed = self._store.days_touched(before)  # of these, one part was read before and one after
         settled = set()
         for day in days:
             if day in changed:
                 continue
             found = truth.get(day, Counter())
             examined.windows.extend(self._day(day, counts.get(day, {}), found, examined.told))
-            examined.windows.extend(self._users(day, examined.told, before))
+            examined.windows.extend(users[day])
             row = stats.get(day)
             if row is not None and row.segment >= touched.get(day, 0):
                 examined.windows.extend(self._row(row, found, examined.told))
@@ -178,7 +179,5 @@ class Examiner:
         if seen != reported and witness == "journal":  # which may have told of repeats
             again = self._witnesses.by_raw_events(MinuteCounts(segment, {}), *span)
             seen, witness = len(again.count.users.get(hour, ())), again.witness
-        if day in self._store.days_touched(segment):
-            return []  # it changed at this moment
         return window(span, {"activeUsers": reported}, {"activeUsers": seen}, component="businessMetrics", kind="hour",
                       total=seen, witness=witness, at=self._clock.now())

@@ -125,10 +125,10 @@ class Witnesses:
                     told[line.ts // MINUTE, line.event].add((line.source, line.message_id))
             self._pace()
         stored = self._stored(wrong, since, until, through)
-        unknown = {name for key in wrong for name in told[key] - stored[key].keys()}
-        repeats = self._store.known(unknown)
+        unknown = {key: told[key] - stored[key].keys() for key in wrong}
+        repeats = self._store.known({name for names in unknown.values() for name in names})
         return {
-            key: len(told[key] - repeats) + sum(
+            key: len(told[key] - (unknown[key] & repeats)) + sum(
                 1 for name, segment in stored[key].items() if name not in told[key] and not self._kept.knows(segment)
             )
             for key in wrong
