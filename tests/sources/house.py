@@ -22,7 +22,7 @@ LEAD = 5 * MINUTE
 M = BASE // MINUTE
 
 
-def line(message: str, ts: int, event: str = "file_processed", user: str = "", properties: str = "{}",
+def line(message: str, ts: int, event: str = "file_processed", user: str = "", *, properties: str = "{}",
          received: int | None = None, offset: int = 0) -> str:
     """A line of the journal, with empty columns where it has more than are told here."""
     told = ("1", str(ts if received is None else received), str(offset), str(ts - offset), message, event, user, "", "",

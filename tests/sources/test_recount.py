@@ -1,5 +1,6 @@
 """The counting itself, against the shortest code that can be read."""
 
+import itertools
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -73,7 +74,7 @@ def test_spans_cover_everything_once_and_none_is_too_much(totals, most, late):
     found = list(spans(minutes, since, until, most))
     assert found[0][1] == until
     assert found[-1][0] == since
-    assert all(earlier[1] == later[0] for later, earlier in zip(found, found[1:], strict=False))
+    assert all(earlier[1] == later[0] for later, earlier in itertools.pairwise(found))
     for begin, end in found:
         held = [n for (minute, _), n in minutes.items() if begin <= minute * MINUTE < end]
         assert sum(held) <= most or len(held) <= 2  # the first minute of all may be cut, and goes with the next

@@ -12,7 +12,7 @@ from crossfade.core.recounted import ALL
 from crossfade.journal import archive_files, segment_path
 from crossfade.sources import witness as witness_module
 
-from .house import BASE, LEAD, M, House, line
+from .house import BASE, LEAD, House, M, line
 
 
 @pytest.fixture
@@ -160,8 +160,10 @@ def test_a_file_that_breaks_while_it_is_used_leaves_it_to_the_events(house):
     assert len(logs) == 1
 
 
-moments = st.one_of(st.integers(-3, 3).map(lambda n: BASE + n * MINUTE), st.integers(BASE - 4 * MINUTE, BASE + 4 * MINUTE),
-                    st.integers(BASE - 400 * DAY, BASE))
+moments = st.one_of(
+    st.integers(-3, 3).map(lambda n: BASE + n * MINUTE), st.integers(BASE - 4 * MINUTE, BASE + 4 * MINUTE),
+    st.integers(BASE - 400 * DAY, BASE),
+)
 messages = st.tuples(st.integers(0, 25), moments, st.sampled_from(("e", "auth_success", "größe 😀")),
                      st.sampled_from((0, 0, 0, 1, -MINUTE)))
 batches = st.lists(st.lists(messages, max_size=15), min_size=1, max_size=6)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 import structlog
+from msgspec.structs import replace
 
 from crossfade.core.clock import DAY, MINUTE, SECOND, Clock, iso
 from crossfade.core.days import Days
@@ -63,13 +64,11 @@ class Book:
         if self._forgotten(since):
             return Result()
         wrong = _wrong(examined.windows)
-        if row is None or (since <= row.since and row.until <= until) or since > row.until:
-            new = self._row(day, since, until, examined, examined.windows)
-        else:
-            new = RecountedDay(
-                day, min(since, row.since), max(until, row.until), None, row.windows + _count(examined.windows),
-                row.disagreeing + len(wrong), examined.told.witness, self._clock.now(),
-            )
+        new = self._row(day, since, until, examined, examined.windows)
+        if row is not None and since <= row.until and until >= row.since:
+            outside = [window for window in examined.windows if not row.since <= window.start < row.until]
+            new = replace(new, since=min(since, row.since), until=max(until, row.until),
+                          windows=row.windows + _count(outside))
         self._state.put_recount((new,), Replaced(("minute",), since, until), wrong)
         self._tell(_news(examined.windows, row))
         return Result(examined.told.count.facts, _count(examined.windows), wrong)
@@ -129,11 +128,10 @@ class Book:
             reason="the recount does not agree: counted anew from the raw events",
         )
 
-    def _row(self, day: date, since: int, until: int, examined: Examined,
-             windows: Sequence[Recounted]) -> RecountedDay:
+    def _row(self, day: date, since: int, until: int, examined: Examined, windows: Sequence[Recounted]) -> RecountedDay:
         return RecountedDay(
             day, since, until, examined.segment if day in examined.settled else None, _count(windows),
-            len(_wrong(windows)), examined.told.witness, self._clock.now(),
+            examined.told.witness, self._clock.now(),
         )
 
     def _forgotten(self, since: int) -> bool:

@@ -196,14 +196,19 @@ class Auditor:
         through = self._store.last_segment()
         while not self._witnesses.catch_up(through):
             self._budget.pace()
-        since = max(self._start(today), run.since)
-        if since < closed:
-            self._piece(lambda: self._book.minutes(today, since, closed), run, told)
+        for begin, end in self._of_today(max(self._start(today), run.since), closed):
+            self._piece(lambda begin=begin, end=end: self._book.minutes(today, begin, end), run, told)  # type: ignore[misc]
         while days:
             group = plan.grouped(days, events, self._by_journal())
             days = days[len(group):]
             self._piece(lambda group=group: self._book.closed_days(group), run, told)  # type: ignore[misc]
         self._piece(lambda: self._book.figures(closed), run, told)
+
+    def _of_today(self, since: int, until: int) -> list[tuple[int, int]]:
+        """The span, the newest part first, cut where the journal begins to tell everything."""
+        known = self._witnesses.journal_since()
+        cut = since if known is None else min(max(since, -(-known // MINUTE) * MINUTE), until)
+        return [part for part in ((cut, until), (since, cut)) if part[0] < part[1]]
 
     def _piece(self, examine: Callable[[], Result], run: Run, told: Callable[[Run], None]) -> None:
         """Examines; and where something is wrong and may be repaired, repairs it and examines again."""

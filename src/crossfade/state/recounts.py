@@ -26,8 +26,7 @@ class RecountedDay(Struct, frozen=True, rename="camel"):
     segment: int | None
     """Up to which journal segment the closed day was compared as a whole; None while it was not."""
     windows: int
-    disagreeing: int
-    """Fields of windows that disagreed when they were last compared."""
+    """Compared."""
     witness: Witness
     at: int
 
@@ -43,8 +42,8 @@ class Replaced(Struct, frozen=True):
 def days(connection: Connection) -> dict[date, RecountedDay]:
     """Every day of which anything was recounted."""
     columns = recounts.c
-    query = select(columns.day, columns.since, columns.until, columns.segment, columns.windows, columns.disagreeing,
-                   columns.witness, columns.at)
+    query = select(columns.day, columns.since, columns.until, columns.segment, columns.windows, columns.witness,
+                   columns.at)
     found = (convert(row._asdict(), RecountedDay) for row in connection.execute(query))
     return {row.day: row for row in found}
 

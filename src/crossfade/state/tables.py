@@ -94,7 +94,6 @@ class RecountColumns(TypedColumns):
     until: Named[int] = Column(BigInteger)
     segment: Named[int | None] = Column(BigInteger)
     windows: Named[int] = Column(BigInteger)
-    disagreeing: Named[int] = Column(BigInteger)
     witness: Named[str] = Column(Text)
     at: Named[int] = Column(BigInteger)
 

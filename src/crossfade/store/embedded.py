@@ -238,19 +238,23 @@ class EmbeddedStore:
 
     def repair(self, minutes: Collection[int], days: Collection[date]) -> None:
         """Counts rollups anew from the raw events, as far as these go back."""
-        forgotten = self.reach().forgotten
-        minutes = sorted(minute for minute in set(minutes) if minute * MINUTE >= forgotten)
-        days = sorted(day for day in set(days) if self._days.start(day) >= forgotten)
         with self._writing(), transaction(self._connections.loader):
-            if minutes:
-                self._do("drop_minutes", {"minutes": minutes})
-                self._do("recount_minutes", {"minutes": minutes, "since": minutes[0] * MINUTE,
-                                             "until": (minutes[-1] + 1) * MINUTE})
-            if days:
-                bounds = [self._days.bounds(day) for day in days]
-                self._do("drop_days", {"days": days})
-                self._do("recount_days", {"days": days, "starts": [start for start, _ in bounds],
-                                          "ends": [end for _, end in bounds]})
+            forgotten = self._one("reach")[0] or 0
+            self._recount_minutes(sorted(minute for minute in set(minutes) if minute * MINUTE >= forgotten))
+            self._recount_days(sorted(day for day in set(days) if self._days.start(day) >= forgotten))
+
+    def _recount_minutes(self, minutes: Sequence[int]) -> None:
+        if minutes:
+            self._do("drop_minutes", {"minutes": minutes})
+            self._do("recount_minutes", {"minutes": minutes, "since": minutes[0] * MINUTE,
+                                         "until": (minutes[-1] + 1) * MINUTE})
+
+    def _recount_days(self, days: Sequence[date]) -> None:
+        if days:
+            bounds = [self._days.bounds(day) for day in days]
+            self._do("drop_days", {"days": days})
+            self._do("recount_days", {"days": days, "starts": [start for start, _ in bounds],
+                                      "ends": [end for _, end in bounds]})
 
     # Upkeep, by the loader's thread
 

@@ -17,7 +17,6 @@ def upgrade() -> None:
         sa.Column("until", sa.BigInteger(), nullable=False),
         sa.Column("segment", sa.BigInteger(), nullable=True),
         sa.Column("windows", sa.BigInteger(), nullable=False),
-        sa.Column("disagreeing", sa.BigInteger(), nullable=False),
         sa.Column("witness", sa.Text(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("day", name="pk_recounts"),
