@@ -311,3 +311,25 @@ def test_a_loader_that_was_never_started_can_be_closed(house):
     house.loader.close()
     house.append()
     assert house.loader.load_pending() == 0
+
+
+def test_work_is_done_by_the_loaders_thread_between_two_segments(house):
+    house.loader.start()
+    names = [house.loader.between(lambda: threading.current_thread().name).result(PATIENT) for _ in range(3)]
+    assert names == ["loader"] * 3
+
+    def wrong():
+        raise StoreBusy("no room")
+
+    with pytest.raises(StoreBusy, match="no room"):
+        house.loader.between(wrong).result(PATIENT)
+    house.append(3)
+    until(lambda: house.stored() == 3)
+
+
+def test_work_that_the_loader_no_longer_does_is_cancelled(house):
+    before = house.loader.between(lambda: 1)
+    house.loader.close()
+    after = house.loader.between(lambda: 1)
+    assert before.cancelled()
+    assert after.cancelled()

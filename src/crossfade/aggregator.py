@@ -3,7 +3,7 @@
 Every closed day that lacks its row gets it, so downtime heals; a day that a late event touched is counted again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
 from threading import RLock
 from typing import Annotated, Literal
@@ -78,6 +78,12 @@ class Aggregator:
         if rows:
             log.info("aggregator: counted closed days", days=len(rows))
         return rows
+
+    def mend(self, days: Collection[date]) -> None:
+        """Counts closed days again whose row is known to be wrong."""
+        with self._working:
+            touched = self._store.days_touched(0)
+            self._state.put_daily_stats(self.count({day: touched.get(day, 0) for day in days}, self._clock.now()))
 
     def count(self, wanted: Mapping[date, int], now: int) -> list[DailyStats]:
         """The statistics of days, each with the last segment that touched it."""

@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from datetime import date
 
 import structlog
 from structlog.processors import ExceptionRenderer
@@ -14,6 +15,7 @@ from structlog.tracebacks import ExceptionDictTransformer
 from crossfade.aggregator import Aggregator
 from crossfade.alerts import Alerts, service_conditions
 from crossfade.archive import Archive
+from crossfade.auditor import Auditor
 from crossfade.core.alert import Condition, Pace
 from crossfade.core.clock import DAY, HOUR, SECOND, Clock
 from crossfade.core.days import Days
@@ -95,6 +97,11 @@ class App:
         self.loader.follow(self.aggregator.follow)
         self.processes = Processes(self.store, clock, settings.request_window_s)
         self.loader.follow(self.processes.follow)
+        self.auditor = Auditor(
+            self.store, self.state, self.days, clock, self.folder.journal, lead=limits(settings).max_lead,
+            share=settings.audit_cpu_share, repair=self._repair, count_days=self.aggregator.mend,
+        )
+        self._closing.callback(self.auditor.close)
         self.ingest = Ingest(self.journal, clock, limits(settings), max_plain=int(settings.max_body_mb * 4e6))
         self.requests = RequestLog(settings.request_window_s, clock)
         self.prober = Prober(
@@ -119,6 +126,7 @@ class App:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(WORKERS, "worker"))
         try:
             self.loader.start()
+            self.auditor.start()
             tasks.append(asyncio.create_task(self.prober.run(), name="prober"))
             tasks.append(asyncio.create_task(self.notifier.run(), name="notifier"))
             tasks.append(asyncio.create_task(self.alerts.run(self.conditions, self.notifier.wake), name="alerts"))
@@ -137,6 +145,10 @@ class App:
 
     def _note_alive(self) -> None:
         self.state.touch_run(self._run, self.clock.now())
+
+    def _repair(self, minutes: Collection[int], days: Collection[date]) -> None:
+        """By the loader's thread, since no other changes the event store. Raises what the store raises."""
+        self.loader.between(lambda: self.store.repair(minutes, days)).result()
 
     def _components(self) -> tuple[Component, ...]:
         settings, as_of = self.settings, self.loader.as_of
@@ -185,6 +197,25 @@ class App:
         if oldest is not None and now - oldest > 5 * SECOND:
             return Impaired(f"{waiting} for more than 5 s")
         return waiting
+
+
+@contextmanager
+def lone_auditor(settings: Settings, clock: Clock) -> Iterator[Auditor]:
+    """An auditor for a data folder that no server has, to be used by the calling thread.
+
+    Raises DataFolderError, StoreError or StateError when the folder cannot be had.
+    """
+    with ExitStack() as closing:
+        folder = closing.enter_context(DataFolder(settings.data))
+        days = Days(settings.time_zone)
+        state = State.open(folder.state)
+        closing.callback(state.close)
+        store = EmbeddedStore(folder.events, days, memory_limit=settings.memory_limit)
+        closing.callback(store.close)
+        yield Auditor(
+            store, state, days, clock, folder.journal, lead=limits(settings).max_lead, share=0, repair=store.repair,
+            count_days=Aggregator(store, state, days, clock).mend,
+        )
 
 
 def limits(settings: Settings) -> Limits:

@@ -7,7 +7,10 @@ is quiet, upkeep comes now and then all the same.
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TypeVar
 
 import structlog
 
@@ -36,6 +39,8 @@ ASIDE = ".aside"
 ACCOUNT_DAYS = 30
 """Days for which a tracker that is done is shown by itself in the ledger."""
 
+_T = TypeVar("_T")
+
 Follower = Callable[[], None]
 """Called in the loader's thread after events came in, or nothing happened for a while."""
 
@@ -51,6 +56,7 @@ class Loader:
         self._clock = clock
         self._raw_keep = raw_keep_days
         self._followers: list[Follower] = []
+        self._between: deque[Callable[[], None]] = deque()
         self._stop = threading.Event()
         self._busy_since = time.monotonic()
         self._kept_at = time.monotonic()
@@ -65,6 +71,27 @@ class Loader:
         """Has it called after every load. What it raises is logged: it must not stop the events."""
         self._followers.append(follower)
 
+    def between(self, work: Callable[[], _T]) -> "Future[_T]":
+        """Has something done to the store by the one thread that may, between two segments.
+
+        What it raises, the future raises. A future that is still waiting when the loader stops is cancelled.
+        """
+        future: Future[_T] = Future()
+
+        def do() -> None:
+            if self._stop.is_set():
+                future.cancel()
+            elif future.set_running_or_notify_cancel():
+                try:
+                    future.set_result(work())
+                except Exception as error:  # noqa: BLE001 - it is whoever waits that must know
+                    future.set_exception(error)
+
+        self._between.append(do)
+        if self._stop.is_set():
+            self._do_between()
+        return future
+
     def start(self) -> None:
         self._thread.start()
 
@@ -73,6 +100,7 @@ class Loader:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._do_between()
 
     def as_of(self, now: int) -> int | None:
         """Up to when every acknowledged event is in the store: now, unless some wait. None when it is unknown.
@@ -133,6 +161,7 @@ class Loader:
                 worked = False
             else:
                 self.trouble = None
+            self._do_between()
             self._follow_up(worked=worked)
             if not (worked and self._behind()):
                 self._stop.wait(PERIOD)
@@ -149,6 +178,14 @@ class Loader:
         """Whether events wait for longer than a pause: else it is better to gather some more."""
         oldest = self._journal.oldest_pending()
         return oldest is not None and self._clock.now() - oldest >= PERIOD * SECOND
+
+    def _do_between(self) -> None:
+        while True:
+            try:
+                do = self._between.popleft()
+            except IndexError:
+                return
+            do()
 
     def _complain(self, error: Exception) -> None:
         if self.trouble is None:

@@ -90,6 +90,8 @@ class Settings(BaseSettings):
                                 "for one that came back.")
     alert_daily_cap: int = Field(50, ge=1, description="Messages that a target gets in 24 hours; what is beyond is "
                                  "withheld, and shown as such.")
+    audit_cpu_share: float = Field(0.05, ge=0, le=1, description="Share of one core that the auditor may take to "
+                                   "compare figures with the events, all the time; 0 leaves it to `crossfade audit`.")
     mock_seed: int = Field(5, description="Seed of the synthetic values.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
 

@@ -10,7 +10,7 @@ from crossfade import __version__
 
 COMMANDS = (
     [], ["serve"], ["demo"], ["scan"], ["import"], ["flags"], ["flags", "set"], ["flags", "log"], ["aggregate"],
-    ["track"],
+    ["track"], ["audit"],
 )
 
 
@@ -33,7 +33,7 @@ def test_the_version() -> None:
 
 @pytest.mark.parametrize("arguments", [
     ["no-such-command"], ["scan"], ["flags", "set"], ["serve", "--port", "many"], ["demo", "/no/such/folder"],
-    ["scan", ".", "--delete-duplicates"],
+    ["scan", ".", "--delete-duplicates"], ["audit", "--since", "soon"], ["audit", "--since", "2999-01-01"],
 ], ids=" ".join)
 def test_wrong_usage_is_exit_2_and_says_how(arguments: list[str]) -> None:
     done = crossfade(*arguments)

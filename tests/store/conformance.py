@@ -18,7 +18,15 @@ from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND
 from crossfade.core.days import Days
 from crossfade.core.ledger import Account, Standing, Statement, stand
 from crossfade.core.report import REPORT
-from crossfade.store.port import EventStore, Loaded, SegmentUnreadable, StoreBusy
+from crossfade.store.port import (
+    EventStore,
+    Loaded,
+    MinuteCounts,
+    Reach,
+    SegmentUnreadable,
+    StoreBusy,
+    StoreError,
+)
 
 BASE = 1_790_000_040 * SECOND
 """A moment that is a whole minute."""
@@ -304,6 +312,76 @@ class Conformance:
         assert load(store, tmp_path, 2, [items[0], Item("new", BASE)]) == Loaded(2, 1, 1, 0)
         assert store.status().stored == 11
 
+    def test_single_events_come_as_they_are_stored(self, store: EventStore, tmp_path: Path) -> None:
+        load(store, tmp_path, 1, [Item("a", BASE, event="auth_success", user="ann"), Item("b", BASE + 1, user="ann"),
+                                  Item("c", BASE + 2, event="scan_completed", properties='{"a":1}')])
+        load(store, tmp_path, 2, [Item("a", BASE), Item("d", BASE, event="auth_success", source=2),
+                                  Item("e", BASE + 9)])
+        assert sorted(row for part in store.raw(BASE, BASE + 9) for row in part) == [
+            (1, BASE, "auth_success", "ann"), (1, BASE + 1, "file_processed", None),
+            (1, BASE + 2, "scan_completed", '{"a":1}'), (2, BASE, "auth_success", None),
+        ]
+        assert sorted(row for part in store.messages(BASE, BASE + 1) for row in part) == [
+            (1, BASE, "auth_success", 1, "a"), (2, BASE, "auth_success", 2, "d"),
+        ]
+        assert store.known({(1, "a"), (2, "a"), (2, "d"), (1, "größe")}) == {(1, "a"), (2, "d")}
+        assert store.known(()) == set()
+        assert list(store.raw(BASE - 9, BASE)) == []
+
+    def test_many_single_events_come_in_parts(self, store: EventStore, tmp_path: Path) -> None:
+        load(store, tmp_path, 1, [Item(str(number), BASE + number) for number in range(12_000)])
+        parts = [len(part) for part in store.raw(0, BASE + DAY)]
+        assert sum(parts) == 12_000
+        assert max(parts) < 12_000
+
+    def test_minutes_come_with_the_segment_that_they_know_of(self, store: EventStore, tmp_path: Path) -> None:
+        assert store.minutes(0, BASE) == MinuteCounts(0, {})
+        load(store, tmp_path, 4, [Item("a", BASE), Item("b", BASE + MINUTE - 1), Item("c", BASE + MINUTE)])
+        load(store, tmp_path, 7, [Item("d", BASE, event="e")])
+        minute = BASE // MINUTE
+        assert store.minutes(BASE, BASE + MINUTE) == MinuteCounts(7, {(minute, "file_processed"): 2, (minute, "e"): 1})
+        assert store.minutes(BASE + MINUTE, BASE + DAY).counts == {(minute + 1, "file_processed"): 1}
+
+    def test_how_far_raw_events_go_back(self, store: EventStore, tmp_path: Path) -> None:
+        assert store.reach() == Reach(0, None)
+        load(store, tmp_path, 1, [Item(str(age), BASE - age * DAY) for age in range(10)])
+        assert store.reach() == Reach(0, BASE - 9 * DAY)
+        store.forget(BASE - 4 * DAY)
+        assert store.reach() == Reach(BASE - 4 * DAY, BASE - 4 * DAY)
+        store.forget(BASE - 6 * DAY)
+        assert store.reach().forgotten == BASE - 4 * DAY
+
+    @settings(max_examples=15)
+    @given(batches=loads, zone=st.sampled_from(ZONES), minutes=st.sets(st.integers(-3, 3)))
+    def test_a_repair_counts_what_it_is_told_to_from_the_raw_events(
+        self, batches: list[list[Item]], zone: str, minutes: set[int],
+    ) -> None:
+        with TemporaryDirectory() as folder:
+            path = Path(folder)
+            store, oracle = self.make(path / "events", Days(zone)), Oracle(zone)
+            try:
+                for number, items in enumerate(batches, 1):
+                    oracle.load(number, items)
+                    load(store, path, number, items)
+                known = {BASE // MINUTE + minute for minute in minutes} | {
+                    item.ts // MINUTE for item in list(oracle.kept.values())[:5]
+                }
+                store.repair(known, list(oracle.days())[:3])
+                agree(store, oracle, [(BASE - HOUR, BASE + HOUR)])
+                store.repair((), ())
+                agree(store, oracle, [])
+            finally:
+                store.close()
+
+    def test_a_repair_leaves_alone_what_nobody_can_count_any_more(self, store: EventStore, tmp_path: Path) -> None:
+        items = [Item(str(age), BASE - age * DAY) for age in range(10)]
+        load(store, tmp_path, 1, items)
+        store.forget(BASE - 4 * DAY)
+        days = Days()
+        store.repair([item.ts // MINUTE for item in items], [days.of(item.ts) for item in items])
+        assert store.counts(BASE - 20 * DAY, BASE + MINUTE) == {"file_processed": 10}
+        assert len(store.days(date(1973, 1, 1), date(2999, 1, 1))) == 10
+
     def test_a_closed_store_says_so(self, tmp_path: Path) -> None:
         store = self.make(tmp_path / "events", Days())
         load(store, tmp_path, 1, [Item("a", BASE)])
@@ -311,6 +389,10 @@ class Conformance:
         store.close()
         with pytest.raises(StoreBusy):
             load(store, tmp_path, 2, [Item("b", BASE)])
+        with pytest.raises(StoreBusy):
+            store.repair([1], [])
+        with pytest.raises(StoreError):
+            list(store.raw(0, BASE))
 
 
 def load(store: EventStore, folder: Path, number: int, items: Iterable[Item]) -> Loaded:

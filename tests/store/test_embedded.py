@@ -362,3 +362,45 @@ def test_killed_at_any_moment_every_event_is_in_once(tmp_path):
     agree(store, oracle, [(BASE - 3 * DAY + 1, BASE - DAY - 1)])
     assert store.last_segment() == 15
     store.close()
+
+
+REPAIRER = """
+import sys
+from crossfade.core.days import Days
+from crossfade.store.embedded import EmbeddedStore
+store = EmbeddedStore(__import__("pathlib").Path(sys.argv[1]), Days())
+print("open", flush=True)
+while True:
+    store.repair(range(int(sys.argv[2]), int(sys.argv[2]) + 300), [Days().of(int(sys.argv[2]) * 60_000_000)])
+    print("done", flush=True)
+"""
+
+
+def rollups(store):
+    return {*ask(store, "SELECT n, count(*) FROM minute_rollup GROUP BY n"), *ask(store, "SELECT n FROM day_rollup")}
+
+
+def test_a_repair_that_is_killed_is_done_or_was_never_begun(tmp_path):
+    path = tmp_path / "events.duckdb"
+    first = BASE // MINUTE
+    items = [Item(f"m{number}", BASE + number * 10_000_000) for number in range(1_800)]
+    store = EmbeddedStore(path, Days())
+    load(store, tmp_path, 1, items)
+    for statement in ("UPDATE minute_rollup SET n = n + 1", "UPDATE day_rollup SET n = n + 1"):
+        ask(store, statement)
+    store.close()
+    wrong, right = {(7, 300), (1_801,)}, {(6, 300), (1_800,)}
+    for wait in (0.0, 0.005, 0.02, 0.05):
+        process = subprocess.Popen([sys.executable, "-c", REPAIRER, str(path), str(first)], stdout=subprocess.PIPE,
+                                   text=True)
+        assert process.stdout.readline() == "open\n"
+        threading.Event().wait(wait)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        store = EmbeddedStore(path, Days())
+        assert rollups(store) in (wrong, right)
+        store.close()
+    store = EmbeddedStore(path, Days())
+    store.repair(range(first, first + 300), [Days().of(BASE)])
+    assert rollups(store) == right
+    store.close()

@@ -41,8 +41,8 @@ class Client:
     def patch(self, path: str, body: Json, **query: str) -> Json:
         return self._ask("PATCH", path, body, query)
 
-    def post(self, path: str, body: Json = None) -> Json:
-        return self._ask("POST", path, body, {})
+    def post(self, path: str, body: Json = None, **query: str) -> Json:
+        return self._ask("POST", path, body, query)
 
     def delete(self, path: str) -> Json:
         return self._ask("DELETE", path, None, {})

@@ -131,6 +131,20 @@ def quality(url: Url = None, data: Data = None, as_json: AsJson = False) -> None
     command.show(url=url, data=data, as_json=as_json)
 
 
+@app.command()
+def audit(
+    since: Annotated[str, typer.Option(metavar="AGE|MOMENT|all", help="From when on: 7d, 12h, a moment in ISO 8601, "
+                                       "or all.")] = "all",
+    repair: Annotated[bool, typer.Option("--repair", help="Count anew, from the raw events, what does not "
+                                         "agree.")] = False,
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Counts the events again and compares every figure with them. Exit status 1 when something does not agree."""
+    from crossfade.cli import audit as command
+
+    command.audit(since=since, repair=repair, url=url, data=data, as_json=as_json)
+
+
 @flags_app.callback(invoke_without_command=True)
 def flags(context: typer.Context, url: Url = None, data: Data = None, as_json: AsJson = False) -> None:
     """Without a command: shows the flags."""

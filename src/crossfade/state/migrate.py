@@ -4,7 +4,7 @@ from sqlalchemy import Connection, inspect, text
 
 from .errors import StateTooNew
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest revision in ``migrations/versions``."""
 
 

@@ -9,13 +9,15 @@ from sqlalchemy import select
 
 from crossfade.core.alert import Alert, Condition, Pace, Silence, Transitions, step
 from crossfade.core.flag import Flags, FlagValue
+from crossfade.core.recounted import Recounted
 
-from . import alerts, audit, cursors, deliveries, flags, runs, scans, silences, stats, tables, tallies
+from . import alerts, audit, cursors, deliveries, flags, recounts, runs, scans, silences, stats, tables, tallies
 from .audit import AuditEntry
 from .database import Database
 from .deliveries import Delivery, DeliveryStatus
 from .flags import FlagChange, FlagRow
 from .migrate import migrate
+from .recounts import RecountedDay, Replaced
 from .scans import ScanEvent
 from .stats import DailyStats
 from .tallies import TallyRow
@@ -175,6 +177,32 @@ class State:
         """Put old slots together, some at a time; how many. ``merge`` gives the new ones, of that length."""
         with self._database.writing() as connection:
             return tallies.coarsen(connection, now, merge)
+
+    # Recounts
+
+    def recounted_days(self) -> dict[date, RecountedDay]:
+        """How far each day was recounted; one of which nothing was is absent."""
+        with self._database.reading() as connection:
+            return recounts.days(connection)
+
+    def put_recount(
+        self, days: Iterable[RecountedDay], replaced: Replaced, wrong: Sequence[Recounted],
+    ) -> None:
+        """Remember what was recounted; ``wrong`` takes the place of the windows' earlier disagreements."""
+        with self._database.writing() as connection:
+            recounts.put(connection, days)
+            recounts.replace(connection, replaced, wrong)
+
+    def mismatches(self, limit: int = recounts.MOST) -> tuple[Recounted, ...]:
+        """Windows that did not agree when they were last recounted, the newest first."""
+        with self._database.reading() as connection:
+            return recounts.latest(connection, limit)
+
+    def record_repair(self, *, at: int, who: str, subject: str, old: str, new: str, reason: str) -> None:
+        """An audit row for rollups that are counted anew."""
+        with self._database.writing() as connection:
+            audit.write(connection, at=at, who=who, action="recount.repair", subject=subject, old=old, new=new,
+                        reason=reason)
 
     # Runs
 

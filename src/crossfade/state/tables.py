@@ -152,6 +152,32 @@ class DeliveryColumns(TypedColumns):
     done_at: Named[int | None] = Column(BigInteger)
 
 
+class RecountColumns(TypedColumns):
+    """One row a day: what of it was compared with the ground truth."""
+
+    day: Named[str] = Column(String(10), primary_key=True)
+    since: Named[int] = Column(BigInteger)
+    until: Named[int] = Column(BigInteger)
+    segment: Named[int | None] = Column(BigInteger)
+    windows: Named[int] = Column(BigInteger)
+    witness: Named[str] = Column(Text)
+    at: Named[int] = Column(BigInteger)
+
+
+class MismatchColumns(TypedColumns):
+    """One row a field of a window that did not agree when it was last recounted."""
+
+    component: Named[str] = Column(Text, primary_key=True)
+    kind: Named[str] = Column(Text, primary_key=True)
+    start: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
+    end: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
+    field: Named[str] = Column(Text, primary_key=True)
+    reported: Named[int | None] = Column(BigInteger)
+    recounted: Named[int | None] = Column(BigInteger)
+    witness: Named[str] = Column(Text)
+    at: Named[int] = Column(BigInteger)
+
+
 flags = Table("flags", metadata, FlagColumns)
 # Without AUTOINCREMENT SQLite may give a deleted row's number again.
 audit = Table("audit", metadata, AuditColumns, Index(None, "subject", "id"), sqlite_autoincrement=True)
@@ -181,3 +207,5 @@ deliveries = Table(
     Index(None, "component", "made_at"),
     sqlite_autoincrement=True,
 )
+recounts = Table("recounts", metadata, RecountColumns)
+mismatches = Table("mismatches", metadata, MismatchColumns, Index(None, "kind", "start"))

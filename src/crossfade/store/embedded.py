@@ -1,7 +1,7 @@
 """The embedded event store: DuckDB, one file, one owning process, one loader thread, a cursor a reader."""
 
 import errno
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -17,7 +17,20 @@ from crossfade.core.report import REPORT
 from . import accounts, schema
 from .accounts import Accounts
 from .connections import Connections, transaction
-from .port import Ledger, Loaded, ScanEvent, SegmentUnreadable, StoreBusy, StoredReport, StoreError, StoreStatus
+from .port import (
+    Ledger,
+    Loaded,
+    Message,
+    MinuteCounts,
+    RawEvent,
+    Reach,
+    ScanEvent,
+    SegmentUnreadable,
+    StoreBusy,
+    StoredReport,
+    StoreError,
+    StoreStatus,
+)
 from .sift import EARLIEST, LATEST, Refused, sift
 from .spans import cover
 
@@ -33,6 +46,7 @@ MOST_WAL = "128MB"
 """Write-ahead log at which a checkpoint no longer waits for a quiet moment: it takes less than a second."""
 SCANS_AT_ONCE = 10_000
 REPORTS_AT_ONCE = 20_000
+ROWS_AT_ONCE = 5_000
 
 _Parameters = Mapping[str, int | str | date | Sequence[int] | Sequence[str] | Sequence[date]]
 
@@ -225,6 +239,54 @@ class EmbeddedStore:
         segment, stored, duplicates, quarantined = self._ask("progress")[0]
         return StoreStatus(segment, stored, duplicates, quarantined, _size(self._path) + _size(self._wal()))
 
+    # For the recount
+
+    def minutes(self, since: int, until: int) -> MinuteCounts:
+        """The minute rollup of a span of whole minutes, with the segment after which it stood so."""
+        rows = self._ask("minutes", {"first": since // MINUTE, "last": until // MINUTE})
+        segment = next(row[0] for row in rows if row[0] is not None)
+        return MinuteCounts(segment, {(minute, event): n for _, minute, event, n in rows if minute is not None})
+
+    def raw(self, since: int, until: int) -> Iterator[Sequence[RawEvent]]:
+        """The stored events of the span, in parts."""
+        return self._stream("raw", {"since": since, "until": until})
+
+    def messages(self, since: int, until: int) -> Iterator[Sequence[Message]]:
+        """The stored events of the span by source and message id, in parts."""
+        return self._stream("messages", {"since": since, "until": until})
+
+    def known(self, messages: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
+        """Those of the messages that are stored, whatever their time."""
+        if not messages:
+            return set()
+        sources, ids = zip(*messages, strict=True)
+        return set(self._ask("known", {"sources": sources, "ids": ids}))
+
+    def reach(self) -> Reach:
+        """How far back the raw events go."""
+        forgotten, first = self._ask("reach")[0]
+        return Reach(int(forgotten or 0), first)
+
+    def repair(self, minutes: Collection[int], days: Collection[date]) -> None:
+        """Counts rollups anew from the raw events, as far as these go back."""
+        with self._writing(), transaction(self._connections.loader):
+            forgotten = self._one("reach")[0] or 0
+            self._recount_minutes(sorted(minute for minute in set(minutes) if minute * MINUTE >= forgotten))
+            self._recount_days(sorted(day for day in set(days) if self._days.start(day) >= forgotten))
+
+    def _recount_minutes(self, minutes: Sequence[int]) -> None:
+        if minutes:
+            self._do("drop_minutes", {"minutes": minutes})
+            self._do("recount_minutes", {"minutes": minutes, "since": minutes[0] * MINUTE,
+                                         "until": (minutes[-1] + 1) * MINUTE})
+
+    def _recount_days(self, days: Sequence[date]) -> None:
+        if days:
+            bounds = [self._days.bounds(day) for day in days]
+            self._do("drop_days", {"days": days})
+            self._do("recount_days", {"days": days, "starts": [start for start, _ in bounds],
+                                      "ends": [end for _, end in bounds]})
+
     # Upkeep, by the loader's thread
 
     def rest(self) -> None:
@@ -236,6 +298,7 @@ class EmbeddedStore:
     def forget(self, before: int) -> int:
         """Deletes raw events before the moment; rollups stay. Gives how many."""
         with self._writing(), transaction(self._connections.loader):
+            self._do("note_forgotten", {"before": before})
             return self._do("forget", {"before": before})
 
     def settle(self, before: int) -> int:
@@ -296,16 +359,29 @@ class EmbeddedStore:
         rows: list[tuple] = self._connections.loader.execute(self._sql[statement], parameters or {}).fetchall()  # type: ignore[type-arg]
         return rows
 
+    def _stream(self, statement: str, parameters: _Parameters) -> Iterator[list[tuple]]:  # type: ignore[type-arg]
+        """Asks on a cursor of its own, and takes the answer in parts."""
+        try:
+            with self._connections.cursor() as cursor:
+                cursor.execute(self._sql[statement], parameters)
+                while rows := cursor.fetchmany(ROWS_AT_ONCE):
+                    yield rows
+        except duckdb.Error as error:
+            raise self._unanswered(error) from error
+
     def _ask(self, statement: str, parameters: _Parameters | None = None) -> list[tuple]:  # type: ignore[type-arg]
         """Asks on a cursor of its own, beside the loader."""
         try:
             with self._connections.cursor() as cursor:
                 rows: list[tuple] = cursor.execute(self._sql[statement], parameters or {}).fetchall()  # type: ignore[type-arg]
         except duckdb.Error as error:
-            if isinstance(error, _BROKEN):
-                self._broken = True  # the loader's thread opens the file anew
-            raise StoreError(f"the event store did not answer: {_first_line(error)}") from error
+            raise self._unanswered(error) from error
         return rows
+
+    def _unanswered(self, error: duckdb.Error) -> StoreError:
+        if isinstance(error, _BROKEN):
+            self._broken = True  # the loader's thread opens the file anew
+        return StoreError(f"the event store did not answer: {_first_line(error)}")
 
 
 def _config(path: Path, memory_limit: str) -> dict[str, str | bool | int | float | list[str]]:

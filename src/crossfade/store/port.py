@@ -1,6 +1,6 @@
 """What an event store must do. Every backend passes ``tests/store/conformance.py``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Protocol
@@ -77,11 +77,35 @@ class Ledger(Struct, frozen=True):
     """Rejected events that no tracker of ours sent, by reason."""
 
 
+class MinuteCounts(Struct, frozen=True):
+    """The minute rollup of a span, as it stood after a segment."""
+
+    segment: int
+    counts: Mapping[tuple[int, str], int]
+    """By minute since the epoch and event."""
+
+
+class Reach(Struct, frozen=True):
+    """How far back the raw events go."""
+
+    forgotten: int
+    """Events before this moment may have been forgotten, none after; 0 when none ever were."""
+    first: int | None
+    """The time of the earliest one; None without any."""
+
+
+RawEvent = tuple[int, int, str, str | None]
+"""Segment, time, name; and of an ``auth_success`` the user, of a ``scan_completed`` the properties."""
+Message = tuple[int, int, str, int, str]
+"""Segment, time, name; source and message id."""
+
+
 class EventStore(Protocol):
     """Loads segments, each exactly once, and answers exact figures over half-open spans ``[since, until)``.
 
-    ``load``, ``set_aside``, ``rest``, ``forget`` and ``settle`` are called by one thread and raise StoreBusy when they
-    cannot be done now, leaving nothing behind; the questions are asked by any thread and raise StoreError.
+    ``load``, ``set_aside``, ``repair``, ``rest``, ``forget`` and ``settle`` are called by one thread and raise
+    StoreBusy when they cannot be done now, leaving nothing behind; the questions are asked by any thread and raise
+    StoreError.
     """
 
     def load(self, number: int, path: Path) -> Loaded:
@@ -124,6 +148,29 @@ class EventStore(Protocol):
         """
 
     def status(self) -> StoreStatus: ...
+
+    # For the recount. Single events, which are counted elsewhere: the answers above are what is checked with them.
+
+    def minutes(self, since: int, until: int) -> MinuteCounts:
+        """The minute rollup of the minutes that begin in the span, which is of whole minutes."""
+
+    def raw(self, since: int, until: int) -> Iterator[Sequence[RawEvent]]:
+        """The stored events of the span, in parts, in any order."""
+
+    def messages(self, since: int, until: int) -> Iterator[Sequence[Message]]:
+        """The stored events of the span by source and message id, in parts, in any order."""
+
+    def known(self, messages: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
+        """Those of the messages, each a source and an id, that are stored, whatever their time."""
+
+    def reach(self) -> Reach:
+        """How far back the raw events go."""
+
+    def repair(self, minutes: Collection[int], days: Collection[date]) -> None:
+        """Counts the rollups of minutes (since the epoch) and of days anew, from the raw events, in one transaction.
+
+        Those whose raw events may have been forgotten are left as they are.
+        """
 
     def rest(self) -> None:
         """Puts things in order. Called in quiet moments, and every now and then when there are none."""

@@ -11,8 +11,8 @@ from crossfade.core.alert import ANY, AlertError, Silence
 from crossfade.core.clock import iso
 from crossfade.state.deliveries import Delivery
 
-from .api import AppDependency, AppRequest
 from .auth import actor, may_change, may_read
+from .context import AppDependency, AppRequest
 from .errors import HTTPError
 from .live import Json, alert_json, maybe_iso
 

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 import structlog
-from litestar import MediaType, Request, Response, Router, get, patch, post
-from litestar.datastructures import State
+from litestar import MediaType, Response, Router, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
@@ -20,16 +19,16 @@ from crossfade.sources.history import MAX_DAYS
 
 from . import live
 from .auth import actor, may_change, may_read
+from .context import AppDependency, AppRequest
 from .errors import HTTPError
 from .live import Json
+from .recount import recount, start_recount
 from .stream import Stream
 
 Section = Annotated[str, QueryParameter(description="all, alerts, or a component's section: system, business, "
                                         "infrastructure, history, or the name of one that an application declared.")]
 VIEWER_HEADER, VIEWER_COOKIE = "x-crossfade-viewer", "crossfade_viewer"
 MAX_VIEWER = 200
-AppRequest = Request[object, object, State]
-AppDependency = NamedDependency[App]
 DayCount = Annotated[int, QueryParameter(ge=1, le=MAX_DAYS, description="Days, the last one today.")]
 
 log = structlog.get_logger(__name__)
@@ -157,7 +156,8 @@ def _flags(app: App) -> dict[str, FlagValue]:
 
 
 HANDLERS = (
-    healthz, readyz, dashboard_live, dashboard_stream, history, flags, change_flags, audit, aggregate,
+    healthz, readyz, dashboard_live, dashboard_stream, history, flags, change_flags, audit, aggregate, recount,
+    start_recount,
 )
 routes = Router(path="/", route_handlers=list(HANDLERS))
 

@@ -6,8 +6,8 @@ from litestar import Router, get
 from litestar.params import QueryParameter
 
 from . import ledger
-from .api import AppDependency
 from .auth import may_read
+from .context import AppDependency
 from .live import Json
 
 Rows = Annotated[int, QueryParameter(ge=1, le=10_000, description="Trackers to list, those that need a look first.")]

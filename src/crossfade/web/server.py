@@ -22,8 +22,8 @@ from crossfade.core.asgi import App as ASGIApp
 from crossfade.core.asgi import Message, ObservedRequests, Receive, Send
 
 from . import alerting, api, monitoring, pages
-from .api import AppRequest
 from .auth import may_read
+from .context import AppDependency, AppRequest
 from .errors import HTTPError
 from .events import PREFIX, Events
 from .stream import Stream
@@ -75,7 +75,7 @@ class Server:
 
 
 @get("/", guards=[may_read], include_in_schema=False)
-async def dashboard(request: AppRequest, app: api.AppDependency) -> Template:
+async def dashboard(request: AppRequest, app: AppDependency) -> Template:
     """The live dashboard. Who looks for the first time gets a name, so as to see the same sources the next time."""
     viewer = api.viewer_of(request)
     name = viewer or secrets.token_urlsafe(12)

@@ -190,3 +190,48 @@ SELECT segment, ts, properties FROM (
 
 -- name: forget
 DELETE FROM events WHERE ts < $before
+
+-- name: note_forgotten
+INSERT OR REPLACE INTO meta SELECT 'forgotten', CAST(greatest($before, coalesce(
+    (SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'forgotten'), $before
+)) AS VARCHAR)
+
+-- name: minutes
+-- One statement, so that the segment and the counts are of one moment.
+SELECT segment, NULL AS minute, NULL AS event, NULL AS n FROM progress
+UNION ALL
+SELECT NULL, minute, event, CAST(sum(n) AS BIGINT) FROM minute_rollup
+WHERE minute >= $first AND minute < $last GROUP BY minute, event
+
+-- name: raw
+SELECT segment, ts, event, CASE event WHEN 'auth_success' THEN user_id WHEN 'scan_completed' THEN properties END
+FROM events WHERE ts >= $since AND ts < $until
+
+-- name: messages
+SELECT segment, ts, event, source, message_id FROM events WHERE ts >= $since AND ts < $until
+
+-- name: known
+SELECT DISTINCT e.source, e.message_id
+FROM events AS e
+JOIN (SELECT CAST(unnest($sources) AS USMALLINT) AS source, unnest($ids) AS message_id) AS m
+ON e.key = hash(m.source, m.message_id) AND e.source = m.source AND e.message_id = m.message_id
+
+-- name: reach
+SELECT (SELECT CAST(value AS BIGINT) FROM meta WHERE name = 'forgotten'), (SELECT min(ts) FROM events)
+
+-- name: drop_minutes
+DELETE FROM minute_rollup WHERE minute IN (SELECT unnest($minutes))
+
+-- name: recount_minutes
+INSERT INTO minute_rollup
+SELECT CAST(ts // 60000000 AS INTEGER) AS minute, event, count(*) FROM events
+WHERE ts >= $since AND ts < $until AND ts // 60000000 IN (SELECT unnest($minutes)) GROUP BY ALL
+
+-- name: drop_days
+DELETE FROM day_rollup WHERE day IN (SELECT unnest($days))
+
+-- name: recount_days
+INSERT INTO day_rollup
+SELECT d.day, e.event, count(*), max(e.segment) FROM events AS e
+JOIN (SELECT unnest($days) AS day, unnest($starts) AS start, unnest($ends) AS until) AS d
+ON e.ts >= d.start AND e.ts < d.until GROUP BY ALL
