@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mappi
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import date
+from functools import reduce
 
 import structlog
 from structlog.processors import ExceptionRenderer
@@ -21,7 +22,9 @@ from crossfade.core.clock import DAY, HOUR, SECOND, Clock
 from crossfade.core.days import Days
 from crossfade.core.event import Limits
 from crossfade.core.flag import names_of, seed
+from crossfade.core.ledger import Standing, add, stand
 from crossfade.core.payloads import IngestQueue
+from crossfade.core.threshold import Thresholds
 from crossfade.courier import Courier, check
 from crossfade.datafolder import DataFolder
 from crossfade.declared import configured, find, together
@@ -29,7 +32,9 @@ from crossfade.ingest import Ingest
 from crossfade.journal import Journal
 from crossfade.keys import Keys, Verifier, obtain
 from crossfade.loader import Loader
+from crossfade.monitor import Monitor, comparisons
 from crossfade.notifier import Notifier
+from crossfade.observer import Observer
 from crossfade.reader import Reader
 from crossfade.requestlog import RequestLog
 from crossfade.settings import Settings
@@ -43,6 +48,7 @@ from crossfade.sources.processes import Processes
 from crossfade.sources.system import MockSystem, RealSystem
 from crossfade.state.repository import State
 from crossfade.store.embedded import EmbeddedStore
+from crossfade.store.port import Ledger
 
 log = structlog.get_logger(__name__)
 
@@ -100,6 +106,7 @@ class App:
         self.auditor = Auditor(
             self.store, self.state, self.days, clock, self.folder.journal, lead=limits(settings).max_lead,
             share=settings.audit_cpu_share, repair=self._repair, count_days=self.aggregator.mend,
+            emit=lambda found: self.observer.compared(comparisons(found)),
         )
         self._closing.callback(self.auditor.close)
         self.ingest = Ingest(self.journal, clock, limits(settings), max_plain=int(settings.max_body_mb * 4e6))
@@ -113,7 +120,14 @@ class App:
         self.alerts = Alerts(self.state, clock, targets=targets, pace=Pace(
             pending=int(settings.alert_pending_s * SECOND), hold=int(settings.alert_hold_s * SECOND)))
         self.notifier = Notifier(self.state, targets, Courier().send, clock, cap=settings.alert_daily_cap)
-        self.reader = Reader(components, self.state.flags, clock, max_age=settings.reading_max_age_s)
+        self.observer = Observer(clock, self.state, self._run)
+        self.reader = Reader(components, self.state.flags, clock, max_age=settings.reading_max_age_s,
+                             watch=self.observer)
+        self.monitor = Monitor(
+            self.reader, self.observer, self.state.flags, clock, thresholds=thresholds(settings),
+            window_s=settings.quality_window_s, ledger=lambda: total(self.store.ledger()),
+            mismatches=self.state.mismatches,
+        )
 
     def close(self) -> None:
         self._closing.close()
@@ -129,6 +143,8 @@ class App:
             self.auditor.start()
             tasks.append(asyncio.create_task(self.prober.run(), name="prober"))
             tasks.append(asyncio.create_task(self.notifier.run(), name="notifier"))
+            tasks.append(asyncio.create_task(self.observer.run(), name="observer"))
+            tasks.append(asyncio.create_task(self.monitor.run(), name="monitor"))
             tasks.append(asyncio.create_task(self.alerts.run(self.conditions, self.notifier.wake), name="alerts"))
             yield
         finally:
@@ -137,11 +153,12 @@ class App:
                 with suppress(asyncio.CancelledError):
                     await task
             await self.reader.close()
+            await asyncio.to_thread(self.observer.store)
             await asyncio.to_thread(self.close)
 
     def conditions(self) -> Iterable[Condition]:
         """Everything that is wrong at this moment: what alerts are made of."""
-        return tuple(service_conditions(self.prober.services()))
+        return (*service_conditions(self.prober.services()), *self.monitor.view.conditions)
 
     def _note_alive(self) -> None:
         self.state.touch_run(self._run, self.clock.now())
@@ -216,6 +233,20 @@ def lone_auditor(settings: Settings, clock: Clock) -> Iterator[Auditor]:
             store, state, days, clock, folder.journal, lead=limits(settings).max_lead, share=0, repair=store.repair,
             count_days=Aggregator(store, state, days, clock).mend,
         )
+
+
+def thresholds(settings: Settings) -> Thresholds:
+    """How good is good enough, as the settings have it."""
+    return Thresholds(
+        quality=settings.quality_threshold, accuracy=settings.accuracy_threshold, fresh_s=settings.stale_limit_s,
+        fallbacks_noted=settings.fallbacks_noted, fallbacks=settings.fallbacks_allowed, errors=settings.errors_allowed,
+        error_rate=settings.error_rate_allowed, p95_ms=settings.p95_allowed_ms,
+    )
+
+
+def total(ledger: Ledger) -> Standing:
+    """All trackers' events together."""
+    return reduce(add, map(stand, ledger.entries), ledger.past)
 
 
 def limits(settings: Settings) -> Limits:

@@ -90,6 +90,17 @@ class Settings(BaseSettings):
                                 "for one that came back.")
     alert_daily_cap: int = Field(50, ge=1, description="Messages that a target gets in 24 hours; what is beyond is "
                                  "withheld, and shown as such.")
+    quality_window_s: float = Field(900, ge=60, description="The window over which quality is told.")
+    quality_threshold: float = Field(95, ge=0, le=100, description="Per cent that each dimension of a component's "
+                                     "quality should reach.")
+    accuracy_threshold: float = Field(95, ge=0, le=100, description="Per cent of the recounted windows that should be "
+                                      "proved to agree.")
+    fallbacks_noted: int = Field(10, ge=0, description="Fallbacks to the mock, within the window, above which it is "
+                                 "worth a word.")
+    fallbacks_allowed: int = Field(50, ge=0, description="Fallbacks above which it is a warning.")
+    errors_allowed: int = Field(5, ge=0, description="Failed calls of a real source within the window.")
+    error_rate_allowed: float = Field(1, ge=0, le=100, description="Per cent of a real source's calls that may fail.")
+    p95_allowed_ms: float = Field(250, gt=0, description="The 95th percentile that a real source's calls may take.")
     audit_cpu_share: float = Field(0.05, ge=0, le=1, description="Share of one core that the auditor may take to "
                                    "compare figures with the events, all the time; 0 leaves it to `crossfade audit`.")
     mock_seed: int = Field(5, description="Seed of the synthetic values.")

@@ -1,5 +1,6 @@
 """What the tracker's requests carry, and how it behaves towards a server that does not want them."""
 
+import os
 import threading
 from pathlib import Path
 
@@ -40,8 +41,9 @@ def test_batches_in_order_with_numbers_and_the_trackers_own_counts(server: Serve
     assert delivered == sorted(delivered)
     last = way.seen[-1]
     assert last["batch"] == []
-    assert last["tracker"] == {"id": tracker.stats().tracker, "sequence": 251, "delivered": 251, "rejected": 0,
-                               "dropped": {}, "closed": True}
+    assert str(os.getpid()) in last["tracker"].pop("process")
+    assert last["tracker"] == {"id": tracker.stats().tracker, "sequence": 251, "delivered": 251, "rejected": {},
+                               "dropped": {}, "heartbeat": 60.0, "closed": True}
     assert all(body["sentAt"].endswith("Z") for body in way.seen)
     assert b"content-encoding: gzip" in way.heads[0].lower()
     assert b"authorization: basic " in way.heads[0].lower()

@@ -124,11 +124,17 @@ def aggregate(url: Url = None, data: Data = None, as_json: AsJson = False) -> No
 
 
 @app.command()
-def quality(url: Url = None, data: Data = None, as_json: AsJson = False) -> None:
-    """Says whether the figures can be trusted, and why: what was sent, stored, rejected, and what is missing."""
+def quality(
+    component: Annotated[str | None, typer.Argument(help="One component, with all that is known of it.",
+                                                    show_default=False)] = None,
+    window: Annotated[str | None, typer.Option(help="15m, 24h, 7d, or a moment in ISO 8601 since when.",
+                                               show_default="the server's")] = None, *,
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Says whether the figures can be trusted, and why. Exit status 1 when a component's quality fails."""
     from crossfade.cli import quality as command
 
-    command.show(url=url, data=data, as_json=as_json)
+    command.show(component, window=window, url=url, data=data, as_json=as_json)
 
 
 @app.command()

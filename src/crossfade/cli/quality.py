@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import typer
 from msgspec import Struct, convert
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from crossfade.cli.client import Client, Json
 
@@ -32,6 +33,45 @@ class _Tracker(_Numbers, rename="camel"):
     gaps: list[tuple[int, int]]
 
 
+class _Dimension(Struct, rename="camel"):
+    name: str
+    value: float | None
+    threshold: float
+    status: str
+    sentence: str
+
+
+class _Proof(Struct, rename="camel"):
+    compared: int
+    low: float
+
+
+class _Quality(Struct, rename="camel"):
+    component: str
+    stage: str
+    status: str
+    quality: float | None
+    sentence: str
+    data_source: str
+    dimensions: list[_Dimension]
+    accuracy_proof: _Proof | None
+    consistency_proof: _Proof | None
+    latency_p95: float | None
+    error_rate: float | None
+    fallback_rate: float | None
+    examples: list[dict[str, str | int]]
+
+
+class _Health(Struct, rename="camel"):
+    value: float | None
+    sentence: str
+
+
+class _All(Struct, rename="camel"):
+    health: _Health
+    components: list[_Quality]
+
+
 class _Ledger(Struct, rename="camel"):
     completeness: float | None
     totals: _Numbers
@@ -39,13 +79,67 @@ class _Ledger(Struct, rename="camel"):
     trackers: list[_Tracker]
 
 
-def show(*, url: str | None, data: Path | None, as_json: bool) -> None:
-    answer = Client(url, data).get("/api/monitoring/ledger", limit=ROWS)
-    console = Console()
+def show(component: str | None, *, window: str | None, url: str | None, data: Path | None, as_json: bool) -> None:
+    """Prints it. Exits with 1 when a component fails."""
+    client, console = Client(url, data), Console()
+    query = {name: value for name, value in (("component", component), ("window", window)) if value is not None}
+    answer = client.get("/api/monitoring/data-quality", **query)
+    ledger = client.get("/api/monitoring/ledger", limit=ROWS)
+    found = [convert(answer, _Quality)] if component is not None else convert(answer, _All).components
     if as_json:
-        console.print_json(data={"ledger": answer})
-        return
-    tell(read(answer), console)
+        console.print_json(data={"quality": answer, "ledger": ledger})
+    elif component is not None:
+        tell_one(found[0], console)
+    else:
+        tell_all(convert(answer, _All), console)
+        tell(read(ledger), console)
+    if any(one.status == "fail" for one in found):
+        raise typer.Exit(1)
+
+
+def tell_all(answer: _All, console: Console) -> None:
+    """A row a component, then why."""
+    health = "unknown" if answer.health.value is None else f"{answer.health.value:.1f}"
+    console.print(f"[bold]Health {health}[/]  {escape(answer.health.sentence)}\n")
+    table = Table(Column("component", no_wrap=True), "stage", "shown", "quality", "verdict", "proved by", "P95", "errors", "fallbacks",
+                  box=None)
+    for one in answer.components:
+        table.add_row(one.component, one.stage, one.data_source, _percent(one.quality), _verdict_of(one.status),
+                      _proof(one), "–" if one.latency_p95 is None else f"{one.latency_p95:,.0f} ms",
+                      _percent(one.error_rate), _percent(one.fallback_rate))
+    console.print(table)
+    for one in answer.components:
+        console.print(f"{one.component}: {escape(one.sentence)}")
+    console.print()
+
+
+def tell_one(one: _Quality, console: Console) -> None:
+    """All dimensions of one component, and examples of what is wrong."""
+    console.print(f"[bold]{one.component}[/]  {one.stage}, {one.data_source}  {_verdict_of(one.status)}")
+    console.print(escape(one.sentence))
+    table = Table("dimension", "figure", "threshold", "verdict", "why", box=None)
+    for dimension in one.dimensions:
+        table.add_row(dimension.name, _percent(dimension.value), f"{dimension.threshold:g}",
+                      _verdict_of(dimension.status), escape(dimension.sentence))
+    console.print(table)
+    for example in one.examples:
+        console.print(f"{str(example['at'])[:19].replace('T', ' ')}  {escape(str(example['words']))}")
+
+
+def _proof(one: _Quality) -> str:
+    for proof, what in ((one.accuracy_proof, "recount"), (one.consistency_proof, "legacy")):
+        if proof is not None:
+            return f"{what}, n = {proof.compared:,}, ≥ {proof.low:.2f} %"
+    return "–"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.4g} %"
+
+
+def _verdict_of(status: str) -> str:
+    return {"pass": "[green]pass[/]", "fail": "[red]fail[/]", "inconclusive": "[yellow]inconclusive[/]"}.get(
+        status, escape(status))
 
 
 def read(answer: Json) -> "_Ledger":

@@ -130,7 +130,7 @@ class _Look:
                 self._within(field.label, value, node)
             elif not is_gap(value):
                 self._judge(field.label, value, node)
-            elif field.only_if is None or getattr(struct, field.only_if, None) != 0:
+            elif not field.voluntary and (field.only_if is None or getattr(struct, field.only_if, None) != 0):
                 self._gap(field.label, value, node)
         for rule in plan.at_most:
             value, other = getattr(struct, rule.field, None), getattr(struct, rule.other, None)
@@ -224,7 +224,9 @@ class _Look:
             if (len(values) < len(column) and not node.optional) or not node.all_valid(values):
                 return False
             known += len(values)
-            if field.only_if is not None:
+            if field.voluntary:
+                excused += len(column) - len(values)
+            elif field.only_if is not None:
                 others = map(attrgetter(field.only_if), rows)
                 excused += sum(value is None and other == 0 for value, other in zip(column, others, strict=True))
         self.expected += len(rows) * len(plan.values) - excused

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from .rule import AtMost, OneRowADay, OnlyIf, Rule, Unique
+from .rule import AtMost, OneRowADay, OnlyIf, Rule, Unique, Voluntary
 
 Count = Annotated[int, Meta(ge=0)]
 Bytes = Annotated[int, Meta(ge=0, extra={"unit": "bytes"})]
@@ -164,7 +164,7 @@ class InfrastructureMetrics(Struct, frozen=True, rename="camel"):
 class HistoryPoint(Struct, frozen=True, rename="camel"):
     """One day of storage. A day that nobody counted is a row of None: a gap, not a zero."""
 
-    CHECKS: ClassVar[tuple[Rule, ...]] = (OneRowADay("date"), OnlyIf("total_size", "files"))
+    CHECKS: ClassVar[tuple[Rule, ...]] = (OneRowADay("date"), Voluntary("total_size"))
 
     date: Annotated[str, Meta(min_length=10, max_length=10)]
     """In the time zone of the settings."""

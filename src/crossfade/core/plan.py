@@ -7,7 +7,7 @@ from functools import lru_cache
 from msgspec import UNSET, Struct
 from msgspec import inspect as kinds
 
-from .rule import AtMost, Monotone, OneRowADay, OnlyIf, Rule, Unique
+from .rule import AtMost, Monotone, OneRowADay, OnlyIf, Rule, Unique, Voluntary
 from .value import Judge, column_of, judge_of
 
 
@@ -55,6 +55,8 @@ class Field:
     node: Node
     only_if: str | None
     """The count that must not be 0 for a value to be expected."""
+    voluntary: bool = False
+    """Whether it is expected only where it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,7 @@ def _room(node: Node, within: frozenset[type[Struct]]) -> int:
 def _plan(model: type[Struct], found: kinds.StructType, rules: tuple[Rule, ...]) -> Plan:
     labels = {each.name: each.encode_name for each in found.fields}
     only_if = {}
+    voluntary = {rule.field for rule in rules if isinstance(rule, Voluntary)}
     keys: list[Unique | OneRowADay] = []
     for rule in rules:
         _refuse_unknown(model, rule, labels)
@@ -133,7 +136,8 @@ def _plan(model: type[Struct], found: kinds.StructType, rules: tuple[Rule, ...])
                 keys.append(rule)
     if len(keys) > 1:
         raise ModelError(f"{model.__name__} has more than one key")
-    fields = [Field(each.name, each.encode_name, _node(each.type), only_if.get(each.name)) for each in found.fields]
+    fields = [Field(each.name, each.encode_name, _node(each.type), only_if.get(each.name), each.name in voluntary)
+              for each in found.fields]
     key = keys[0] if keys else None
     return Plan(
         model=model,

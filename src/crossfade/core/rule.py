@@ -30,6 +30,13 @@ class OnlyIf:
 
 
 @dataclass(frozen=True, slots=True)
+class Voluntary:
+    """What may be unknown without anything being amiss, and is expected only where it is known."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unique:
     """No two rows of a series have the same key. The key names its row; it is no value of its own."""
 
@@ -47,4 +54,4 @@ class OneRowADay:
     field: str
 
 
-Rule = AtMost | Monotone | OnlyIf | Unique | OneRowADay
+Rule = AtMost | Monotone | OnlyIf | Voluntary | Unique | OneRowADay
