@@ -101,8 +101,8 @@ def tell_all(answer: _All, console: Console) -> None:
     """A row a component, then why."""
     health = "unknown" if answer.health.value is None else f"{answer.health.value:.1f}"
     console.print(f"[bold]Health {health}[/]  {escape(answer.health.sentence)}\n")
-    table = Table(Column("component", no_wrap=True), "stage", "shown", "quality", "verdict", "proved by", "P95", "errors", "fallbacks",
-                  box=None)
+    table = Table(Column("component", no_wrap=True), "stage", "shown", "quality", "verdict", "proved by", "P95",
+                  "errors", "fallbacks", box=None)
     for one in answer.components:
         table.add_row(one.component, one.stage, one.data_source, _percent(one.quality), _verdict_of(one.status),
                       _proof(one), "–" if one.latency_p95 is None else f"{one.latency_p95:,.0f} ms",
