@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from crossfade.core.event import Rejection, Why
-from crossfade.tracking import transport as transports
-from crossfade.tracking.transport import GZIP_FROM, LONGEST_PAUSE, PAUSE, Answer, Transport, TransportError
+from crossfade.tracking import post
+from crossfade.tracking.post import GZIP_FROM
+from crossfade.tracking.transport import LONGEST_PAUSE, PAUSE, Answer, Transport, TransportError
+from crossfade.tracking.verdict import Refusal
 
 EVENTS = [b'{"event":"e","messageId":"1"}', b'{"event":"f","messageId":"2"}']
 Scene = Callable[[socket.socket], None]
@@ -147,7 +148,7 @@ def test_a_large_batch_is_compressed(server: Server, patient: Patient) -> None:
 
 def test_rejections_come_back(server: Server, patient: Patient) -> None:
     told = {"index": 1, "reason": "too_old", "detail": "long ago", "messageId": "2"}
-    rejection = Rejection(Why.TOO_OLD, "long ago", "2", 1)
+    rejection = Refusal("too_old", "long ago", 1)
     server.scenes = [says(200, {"success": True, "accepted": 1, "rejected": [told]}),
                      says(400, {"code": "too_old", "message": "m", "accepted": 0, "rejected": [told]})]
     assert patient.send() == Answer(1, (rejection,))
@@ -254,7 +255,7 @@ def test_an_endless_answer_is_cut(server: Server, patient: Patient, monkeypatch:
         except OSError:
             return
 
-    monkeypatch.setattr(transports, "MAX_ANSWER", 1 << 20)
+    monkeypatch.setattr(post, "MAX_ANSWER", 1 << 20)
     server.scenes = [endless]
     started = time.monotonic()
     with pytest.raises(TransportError, match="no end"):

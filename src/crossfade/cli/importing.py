@@ -16,8 +16,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from crossfade.cli.client import Client, Json
 from crossfade.cli.errors import CommandError
-from crossfade.core.event import Rejection, Why
+from crossfade.core.event import Why
 from crossfade.tracking.transport import Transport, TransportError
+from crossfade.tracking.verdict import Refusal
 
 BATCH = 2_000
 BATCH_BYTES = 4 << 20
@@ -44,7 +45,7 @@ class Importer:
         self.lines = 0
         self.accepted = 0
         self.reasons: Counter[str] = Counter()
-        self.examples: list[tuple[int, Rejection]] = []
+        self.examples: list[tuple[int, Refusal]] = []
 
     def take(self, line: bytes) -> None:
         self.lines += 1
@@ -56,7 +57,7 @@ class Importer:
         except msgspec.ValidationError:
             known = True  # the server says what is wrong with it
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            self._reject(self.lines, Rejection(Why.MALFORMED, str(error)))
+            self._reject(self.lines, Refusal(Why.MALFORMED, str(error)))
             return
         if not known:
             text = self._with_identity(text)
@@ -83,7 +84,7 @@ class Importer:
         comma = b"" if text[1:].lstrip().startswith(b"}") else b","
         return b'{"messageId":"%s"%s' % (message_id.encode(), comma) + text[1:]
 
-    def _reject(self, number: int, rejection: Rejection) -> None:
+    def _reject(self, number: int, rejection: Refusal) -> None:
         self.reasons[rejection.reason] += 1
         if len(self.examples) < SHOWN:
             self.examples.append((number, rejection))
@@ -145,7 +146,7 @@ def _report(importer: Importer, as_json: bool) -> None:
     rejected = importer.reasons.total()
     if as_json:
         examples: list[Json] = [
-            {"line": number, "reason": rejection.reason.value, "detail": rejection.detail}
+            {"line": number, "reason": rejection.reason, "detail": rejection.detail}
             for number, rejection in importer.examples
         ]
         console.print_json(data={"lines": importer.lines, "accepted": importer.accepted, "rejected": rejected,
@@ -153,6 +154,6 @@ def _report(importer: Importer, as_json: bool) -> None:
         return
     console.print(f"{importer.lines:,} lines, {importer.accepted:,} events taken, {rejected:,} rejected.")
     for number, rejection in importer.examples:
-        console.print(f"  line {number:,}: {rejection.reason.value}: {rejection.detail}", markup=False)
+        console.print(f"  line {number:,}: {rejection.reason}: {rejection.detail}", markup=False)
     if rejected > len(importer.examples):
         console.print(f"  … and {rejected - len(importer.examples):,} more")

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import msgspec
 
 from crossfade.core.clock import Clock, iso
-from crossfade.core.event import Rejection
 
 from .transport import Transport
+from .verdict import Refusal
 
 BATCH = 500
 BATCH_BYTES = 4 << 20
@@ -25,7 +25,7 @@ class Batcher:
         self._waiting: list[bytes] = []
         self._bytes = 0
         self.accepted = 0
-        self.rejected: list[Rejection] = []
+        self.rejected: list[Refusal] = []
 
     def track(self, event: str, properties: Mapping[str, object]) -> None:
         """Takes an event that happens now. Raises TransportError when a batch cannot be delivered: it is kept, and

@@ -11,8 +11,8 @@ from email.utils import parsedate_to_datetime
 import httpx
 from msgspec import Struct
 
-from .transport import GZIP_FROM
-
+GZIP_FROM = 1_400
+"""Bytes from which a body is compressed: smaller ones fit a packet."""
 MAX_ANSWER = 32 << 20
 """Bytes that an answer may have."""
 
@@ -60,7 +60,7 @@ class Post:
         if self._client is not None:
             self._client.close()
 
-    def send(self, body: bytes, *, attempt: int = 0) -> Reply | Silence:
+    def send(self, body: bytes, *, call: str = "batch", attempt: int = 0) -> Reply | Silence:
         """Posts a batch. ``attempt``: how often this was tried before."""
         headers = {"Content-Type": "application/json"}
         if attempt:
@@ -71,7 +71,7 @@ class Post:
         content = bytearray()
         end = time.monotonic() + 2 * self._timeout
         try:
-            with self._open().stream("POST", "/v1/batch", content=body, headers=headers) as response:
+            with self._open().stream("POST", f"/v1/{call}", content=body, headers=headers) as response:
                 for part in response.iter_bytes():
                     content += part
                     if len(content) > MAX_ANSWER or time.monotonic() > end:

@@ -44,28 +44,30 @@ class Later(Struct, frozen=True):
 Verdict = Taken | Apart | Paused | Later
 
 
-class _Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True):
+    """What the server made of a batch. The accepted events are on its disk."""
+
     accepted: int
     rejected: tuple[Refusal, ...] = ()
 
 
 class _Explained(Struct, frozen=True):
-    code: str
     message: str
+    code: str = ""
 
 
 def judge(reply: Reply | Silence, count: int) -> Verdict:  # noqa: PLR0911  one line a case
     """What became of a batch of so many events."""
     if isinstance(reply, Silence):
         return Later(f"the server does not answer: {reply.trouble}")
-    answer = _answer(reply.body)
+    answer = answer_of(reply.body)
     explained = _explained(reply.body)
     match reply.status:
         case 200 if answer is not None:
             return Taken(_within(answer, count))
         case 400 if answer is not None and _within(answer, count):
             return Taken(_within(answer, count))
-        case 400 if explained is not None:
+        case 400 if explained is not None and explained.code:
             return Apart(explained.code, explained.message)
         case 413:
             return Apart("too_large", explained.message if explained else "the server takes no body so large")
@@ -81,9 +83,10 @@ def judge(reply: Reply | Silence, count: int) -> Verdict:  # noqa: PLR0911  one 
             return Paused(f"what answers there is no Crossfade server ({status})")
 
 
-def _answer(body: bytes) -> _Answer | None:
+def answer_of(body: bytes) -> Answer | None:
+    """The server's answer; None when the body is none."""
     try:
-        return msgspec.json.decode(body, type=_Answer)
+        return msgspec.json.decode(body, type=Answer)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 
@@ -95,6 +98,12 @@ def _explained(body: bytes) -> _Explained | None:
         return None
 
 
-def _within(answer: _Answer, count: int) -> tuple[Refusal, ...]:
+def message_of(body: bytes) -> str:
+    """What an error's body says, in words if it has any."""
+    explained = _explained(body)
+    return explained.message if explained is not None else body[:200].decode(errors="replace")
+
+
+def _within(answer: Answer, count: int) -> tuple[Refusal, ...]:
     """Each event once: an answer is not trusted to keep to the batch."""
     return tuple({one.index: one for one in answer.rejected if 0 <= one.index < count}.values())
