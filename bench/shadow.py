@@ -4,10 +4,10 @@
 
 The peers' Python needs launchdarkly-server-sdk and laboratory. Nothing is sent anywhere: their flags are test data.
 Every library shows a value that is there at once, and reads another beside it, which takes its time. Each runs in a
-process of its own, in turns, so that a busy moment of the machine hits all alike, and reads without the shadow and with
-it. The pauses between the reads come from a seed, are the same for all, and so long that every read has a shadow of its
-own; the shadows are counted. Added is the difference of a round's two medians: the median of the rounds, with the least
-and the most. The 95th percentiles are of all rounds' reads.
+process of its own, in turns, and reads some times without the shadow, some times with it, and so on, so that a busy
+moment of the machine hits all alike. The pauses between the reads come from a seed, are the same for all, and so long
+that every read has a shadow of its own; the shadows are counted. Added is the difference of a round's two medians: the
+median of the rounds, with the least and the most. The 95th percentiles are of all rounds' reads.
 
 A read runs in a task of its own, as in a server, and ends when who waits for that task goes on: what a shadow does
 before the answer could be sent is the viewer's wait too. CPU is the process's time for a read with its shadow, less
@@ -24,7 +24,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
@@ -34,7 +34,10 @@ from pathlib import Path
 FIGURES = {f"figure{number}": float(number) for number in range(10)}
 PARTS = 4
 """Components that are read in turn, so that several shadows are under way at a time."""
+WAYS = ("off", "on")
 WARM_UP = 8
+IN_A_ROW = 10
+"""Reads without the shadow, then as many with it."""
 
 
 @dataclass
@@ -160,8 +163,8 @@ launchdarkly-server-sdk: the Migrator calls both on every read and waits for bot
 laboratory: the Experiment calls one after the other, in random order, and returns after both; it is sync too."""
 
 
-async def time_reads(library: Library, pauses: list[float], settle: float) -> tuple[list[float], float]:
-    """What each read took, in µs, and the CPU time of a read with all that it began, in µs."""
+async def time_reads(library: Library, pauses: Sequence[float], settle: float) -> tuple[list[float], float]:
+    """What each read took, and the process's time for all of them with what they began; both in µs."""
     clock, costs, cpu = time.perf_counter_ns, [], time.process_time()
     for pause in pauses:
         await asyncio.sleep(pause)
@@ -169,40 +172,48 @@ async def time_reads(library: Library, pauses: list[float], settle: float) -> tu
         await asyncio.create_task(library.read())
         costs.append((clock() - began) / 1e3)
     await asyncio.sleep(settle)
-    return costs, (time.process_time() - cpu) / len(pauses) * 1e6
+    return costs, (time.process_time() - cpu) * 1e6
 
 
-async def measure(name: str, reads: int, seconds: float, seed: int) -> dict[str, object]:
+async def measure(name: str, reads: int, seconds: float, seed: int) -> dict[str, dict]:
     slow = Slow(seconds)
-    random.seed(seed)  # laboratory draws too
     library = (OURS | THEIRS)[name](slow)
+    random.seed(seed)  # laboratory draws too
     pace = seconds / PARTS * 1.3  # a component's next turn comes after its shadow's end
     pauses = [pace * random.uniform(0.9, 1.1) for _ in range(reads)]  # noqa: S311  no secret
-    found: dict[str, object] = {}
-    for on in (True, False) if seed % 2 else (False, True):
-        library.switch(on)
-        await time_reads(library, pauses[:WARM_UP], 2 * seconds)
-        slow.calls = 0
-        costs, cpu = await time_reads(library, pauses, 2 * seconds)
-        found["on" if on else "off"] = {"costs": costs, "cpu": cpu, "shadows": slow.calls}
+    found = {way: {"costs": [], "cpu": 0.0, "shadows": 0} for way in WAYS}
+    library.switch(True)
+    await time_reads(library, pauses[:WARM_UP], 2 * seconds)
+    for number, some in enumerate(batched(pauses)):
+        for way in WAYS if number % 2 else WAYS[::-1]:
+            library.switch(way == "on")
+            slow.calls = 0
+            costs, cpu = await time_reads(library, some, 2 * seconds)
+            found[way]["costs"] += costs
+            found[way]["cpu"] += cpu / reads
+            found[way]["shadows"] += slow.calls
     return found
 
 
-def run(python: str, *arguments: object) -> dict[str, object]:
+def batched(pauses: Sequence[float]) -> Iterator[Sequence[float]]:
+    return (pauses[start:start + IN_A_ROW] for start in range(0, len(pauses), IN_A_ROW))
+
+
+def run(python: str, *arguments: object) -> dict[str, dict]:
     done = subprocess.run([python, __file__, *map(str, arguments)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def show(name: str, rounds: list[dict[str, dict]]) -> None:
-    medians = {way: [statistics.median(one[way]["costs"]) for one in rounds] for way in ("off", "on")}
+    medians = {way: [statistics.median(one[way]["costs"]) for one in rounds] for way in WAYS}
     late = {way: statistics.quantiles([cost for one in rounds for cost in one[way]["costs"]], n=20)[-1]
-            for way in ("off", "on")}
+            for way in WAYS}
     added = sorted(on - off for off, on in zip(medians["off"], medians["on"], strict=True))
     cpu = statistics.median(one["on"]["cpu"] - one["off"]["cpu"] for one in rounds)
     shadows = sum(one["on"]["shadows"] for one in rounds)
     reads = sum(len(one["on"]["costs"]) for one in rounds)
-    off, on = (statistics.median(medians[way]) for way in ("off", "on"))
+    off, on = (statistics.median(medians[way]) for way in WAYS)
     print(f"{name:34}{off:9,.0f}{late['off']:9,.0f}{on:10,.0f}{late['on']:10,.0f}{statistics.median(added):11,.1f}"
           f"{f'{added[0]:,.0f} to {added[-1]:,.0f}':>20}{cpu:9,.0f}{shadows:>7} of {reads}")
 
@@ -234,7 +245,7 @@ def versions() -> dict[str, str]:
 
 def present(python: str | None) -> dict[str, str]:
     """The peers' versions; says which are absent."""
-    found = run(python, "--versions") if python else {}
+    found: dict[str, str] = run(python, "--versions") if python else {}
     for package in (LAUNCHDARKLY, LABORATORY):
         print(f"{package} {found[package]}" if package in found else
               f"{package} is ABSENT: install it in a Python of its own, and give that as --peers")
