@@ -459,6 +459,19 @@ def test_the_shadow_asks_the_real_source_and_shows_nothing_of_it():
     asyncio.run(run())
 
 
+def test_a_shadow_begins_when_the_answer_is_out(monkeypatch):
+    async def run():
+        stage = Stage()
+        stage.flags |= {FLAG: False, "shadow_part": True}
+        assert await asyncio.create_task(stage.read()) == MOCK
+        assert len(await asyncio.create_task(stage.reader.read_all(["part"] * 3))) == 3
+        assert (len(stage.reader._shadows), stage.real.calls) == (1, 0)
+        await stage.reader.close()
+
+    monkeypatch.setattr("crossfade.reader.SHADOW_AFTER_S", 60)
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("real", [True, False])
 def test_the_shadow_of_a_legacy_source_is_a_pair_with_its_noise(real):
     async def run():

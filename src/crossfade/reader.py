@@ -24,6 +24,9 @@ log = structlog.get_logger(__name__)
 
 MOST_SHADOWS = 4
 """Shadow readings that may be under way at a time; more are shed, and counted."""
+SHADOW_AFTER_S = 0.005
+"""Seconds from a reading to its shadow. The answer is out by then: what a source does before it first waits for
+something would else be waited for by whoever reads several components at once, or in a task of its own."""
 
 
 class Watch(Protocol):
@@ -227,6 +230,7 @@ class Reader:
         task.add_done_callback(self._shadows.discard)
 
     async def _shadow(self, component: Component) -> None:
+        await asyncio.sleep(SHADOW_AFTER_S)
         if component.legacy is None:
             await self._ask(component, Origin.REAL)
             return
