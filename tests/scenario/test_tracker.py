@@ -83,7 +83,7 @@ def stored(server: Server) -> dict[str, tuple[int, int, int]]:
 def check_all_stored_once(server: Server, notes: Path, *, exactly: bool = True) -> None:
     """A call that was cut off may have been taken or not: it is the one that had not returned."""
     server.await_loaded()
-    ledger = server.http.get("/api/monitoring/ledger").json()
+    ledger = server.http.get("/api/monitoring/ledger", params={"limit": 10_000}).json()
     found = stored(server)
     check_the_ledger_says_so(ledger, sum(total for total, *_ in found.values()))
     returned = counts(notes)
