@@ -37,10 +37,14 @@ class FunctionSource:
         except BaseException:
             self._busy.release()
             raise
-        return await running
+        # A call that still waits for a thread must not be cancelled: nobody would give its turn back.
+        return await asyncio.shield(running)
 
     def _run(self) -> Given | Awaitable[Given]:
         try:
             return self._function()
+        except (StopIteration, KeyboardInterrupt) as error:
+            # No future takes the first, and the second, which is nobody's Ctrl-C in a thread, would end the server.
+            raise SourceError(f"the source raised {type(error).__name__}") from error
         finally:
             self._busy.release()
