@@ -191,7 +191,7 @@ class Reader:
         return outcome
 
     async def _call_past_cache(self, component: Component, origin: Origin, slot: _Slot) -> Outcome:
-        mock = self._slots[component.name, Origin.MOCK].last
+        mock = self._slots[component.name, Origin.MOCK].good
         made_up = mock.sample.payload if mock is not None and mock.sample is not None else None
         return await call(slot.source, component, origin, self._clock, made_up, abandoned=slot.abandoned)
 

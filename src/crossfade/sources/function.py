@@ -37,6 +37,7 @@ class FunctionSource:
         except BaseException:
             self._busy.release()
             raise
+        running.add_done_callback(_retrieve)
         # A call that still waits for a thread must not be cancelled: nobody would give its turn back.
         return await asyncio.shield(running)
 
@@ -48,3 +49,9 @@ class FunctionSource:
             raise SourceError(f"the source raised {type(error).__name__}") from error
         finally:
             self._busy.release()
+
+
+def _retrieve(done: asyncio.Future[Given | Awaitable[Given]]) -> None:
+    """What a call raises when nobody waits for it any more is no news: that it was late is told."""
+    if not done.cancelled():
+        done.exception()
