@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -90,6 +91,26 @@ def test_a_function_that_hangs_holds_one_thread_however_often_it_is_asked() -> N
         return errors
 
     assert asyncio.run(many()) == ["no answer within 0.5 s", *["the last call of the source has not come back yet"] * 2]
+
+
+def test_a_function_that_was_given_up_while_it_waited_for_a_thread_is_asked_again() -> None:
+    gate = threading.Event()
+    fade = declared()
+    fade.component("late", model=Orders, timeout=0.01)(type("Sources", (), {
+        "mock": staticmethod(soon), "real": staticmethod(lambda: Orders(3))}))
+    fade.set(use_real_late=True)
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+        hanging = asyncio.get_running_loop().run_in_executor(None, gate.wait)
+        assert (await fade.read("late")).provenance.error == "no answer within 0.01 s"
+        gate.set()
+        await hanging
+        while (reading := await fade.read("late")).provenance.source is not Origin.REAL:
+            assert reading.provenance.reason is Reason.FALLBACK
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(run(), 10))
 
 
 def test_flags_come_from_the_environment_or_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

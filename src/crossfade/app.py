@@ -23,7 +23,13 @@ from crossfade.core.days import Days
 from crossfade.core.event import Limits
 from crossfade.core.flag import names_of, seed
 from crossfade.core.ledger import Standing, add, stand
-from crossfade.core.payloads import IngestQueue
+from crossfade.core.payloads import (
+    BusinessMetrics,
+    HistoryPoint,
+    InfrastructureMetrics,
+    IngestQueue,
+    SystemMetrics,
+)
 from crossfade.core.threshold import Thresholds
 from crossfade.courier import Courier, check
 from crossfade.datafolder import DataFolder
@@ -170,17 +176,19 @@ class App:
     def _components(self) -> tuple[Component, ...]:
         settings, as_of = self.settings, self.loader.as_of
         parts = (
-            ("businessMetrics", "business", "use_real_business_metrics", MockBusiness(settings.mock_seed),
+            ("businessMetrics", "business", "use_real_business_metrics", BusinessMetrics,
+             MockBusiness(settings.mock_seed),
              RealBusiness(self.store, self.state, as_of, int(settings.scan_timeout_h * HOUR))),
-            ("systemMetrics", "system", "use_real_system_metrics", MockSystem(settings.mock_seed),
+            ("systemMetrics", "system", "use_real_system_metrics", SystemMetrics, MockSystem(settings.mock_seed),
              RealSystem(self.processes, self.requests, self.started_at, self.clock)),
             ("infrastructureMetrics", "infrastructure", "use_real_infrastructure_metrics",
-             MockInfrastructure(settings.mock_seed),
+             InfrastructureMetrics, MockInfrastructure(settings.mock_seed),
              RealInfrastructure(self.prober, self._queue, settings.data)),
-            ("historicalData", "history", "use_real_historical_data", MockHistory(settings.mock_seed, self.days),
-             RealHistory(self.store, self.state, self.days, as_of)),
+            ("historicalData", "history", "use_real_historical_data", HistoryPoint,
+             MockHistory(settings.mock_seed, self.days), RealHistory(self.store, self.state, self.days, as_of)),
         )
-        return tuple(Component(name, section, flag, mock, real) for name, section, flag, mock, real in parts)
+        return tuple(Component(name, section, flag, mock, real, model=model)
+                     for name, section, flag, model, mock, real in parts)
 
     def _probes(self) -> tuple[Probe, ...]:
         own = (

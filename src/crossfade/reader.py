@@ -13,11 +13,12 @@ from typing import Protocol
 
 import structlog
 
+from crossfade.core.check import LEAD
 from crossfade.core.clock import SECOND, Clock
 from crossfade.core.flag import Evaluation, Flags, evaluate, shadows
 from crossfade.core.payloads import Payload
 from crossfade.core.reading import Origin, Provenance, Reading, Reason
-from crossfade.sources.call import Outcome, call
+from crossfade.sources.call import Fetching, Outcome, call
 from crossfade.sources.component import Component, Source
 
 log = structlog.get_logger(__name__)
@@ -53,6 +54,7 @@ class _Slot:
         self.last: Outcome | None = None
         self.good: Outcome | None = None
         self.running: asyncio.Task[Outcome] | None = None
+        self.abandoned: set[Fetching] = set()
 
 
 def decide(answered: bool, young: bool, stand_ins: Sequence[Reason], *, fallback: bool,
@@ -140,7 +142,7 @@ class Reader:
         reasons = decide(
             real.sample is not None, real.sample is not None and real.at - real.sample.as_of <= limit,
             component.stand_ins, fallback=fallback,
-            stale=good is not None and good.sample is not None and real.at - good.sample.as_of <= limit,
+            stale=good is not None and good.sample is not None and -LEAD <= real.at - good.sample.as_of <= limit,
         )
         if reasons[0] is Reason.FLAG:
             return _reading(component, Origin.REAL, real, evaluation.reason, None)
@@ -186,10 +188,8 @@ class Reader:
         return slot.last is not None and 0 <= self._clock.now() - slot.last.at < self._max_age
 
     async def _call(self, component: Component, origin: Origin, slot: _Slot) -> Outcome:
-        mock = self._slots[component.name, Origin.MOCK].last
-        made_up = mock.sample.payload if mock is not None and mock.sample is not None else None
         try:
-            outcome = await call(slot.source, component, origin, self._clock, made_up)
+            outcome = await self._call_past_cache(component, origin, slot)
         finally:
             slot.running = None
         slot.last = outcome
@@ -197,10 +197,16 @@ class Reader:
             slot.good = outcome
         return outcome
 
+    async def _call_past_cache(self, component: Component, origin: Origin, slot: _Slot) -> Outcome:
+        mock = self._slots[component.name, Origin.MOCK].good
+        made_up = mock.sample.payload if mock is not None and mock.sample is not None else None
+        return await call(slot.source, component, origin, self._clock, made_up, abandoned=slot.abandoned)
+
     def _report(self, component: Component, origin: Origin, task: asyncio.Task[Outcome]) -> None:
-        if task.cancelled():
-            return
-        outcome = task.result()
+        if not task.cancelled():
+            self._note(component, origin, task.result())
+
+    def _note(self, component: Component, origin: Origin, outcome: Outcome) -> None:
         if self._watch is not None:
             self._watch.called(component, origin, outcome)
         if outcome.error is not None:
@@ -237,7 +243,8 @@ class Reader:
         before = await self._ask(component, Origin.LEGACY)
         real = await self._ask(component, Origin.REAL)
         # A second time, past the cache: how much it differs from itself is the noise of the comparison.
-        after = await call(component.legacy, component, Origin.LEGACY, self._clock)
+        after = await self._call_past_cache(component, Origin.LEGACY, self._slots[component.name, Origin.LEGACY])
+        asyncio.get_running_loop().call_soon(self._note, component, Origin.LEGACY, after)
         if self._watch is not None and before.sample and real.sample and after.sample:
             self._watch.paired(component, real, before, after)
 

@@ -153,6 +153,14 @@ def test_keys_become_names_that_prometheus_knows():
         "crossfade_business_values_req_per_sec"}
 
 
+def test_a_number_may_be_a_key():
+    class Numbered(Struct, frozen=True):
+        by_status: dict[int, int]
+
+    found = figures([reading("businessMetrics", Numbered({200: 7}))])
+    assert found["crossfade_business_by_status_200", (("source", "real"), ("synthetic", "false"))] == 7
+
+
 @pytest.mark.parametrize("readings", [ALL_REAL, MIXED, ODD], ids=["real", "mixed", "odd"])
 def test_the_document_says_of_every_section_where_it_is_from(readings):
     made = json.loads(msgspec.json.encode(document(readings, BY_NAME, NOW, alerts=())))

@@ -51,7 +51,7 @@ BUSINESS_PART = PARTS["businessMetrics"]
     (reading("businessMetrics", BUSINESS, "mock"), "mock",
      "Synthetic: made up, not measured. The flag use_real_business is off."),
     (reading("businessMetrics", BUSINESS, "mock", "fallback", error="gone {flag}"), "mock",
-     "Synthetic: made up, not measured. Fallback: the real source failed: gone {flag}"),
+     "Synthetic: made up, not measured. Fallback: the source failed: gone {flag}"),
     (reading("businessMetrics", BUSINESS, "mock", "stale"), "mock", "Synthetic: made up, not measured."),
     (reading("businessMetrics", None, "unavailable", "failed"), "unavailable",
      "No value to show: no reason was given"),

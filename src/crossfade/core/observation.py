@@ -65,7 +65,7 @@ class Served(Struct, frozen=True, rename="camel"):
 
     @property
     def undeclared(self) -> bool:
-        """Whether made-up values stood in where the flag asks for real ones."""
+        """Whether made-up values stood in where the flags ask for the real source, or the legacy one."""
         return self.synthetic and self.reason not in {Reason.FLAG, Reason.RAMP}
 
 

@@ -99,7 +99,7 @@ class Quality(Struct, frozen=True, rename="camel"):
     """Readings with the last good real value in place of a failing source."""
     unavailable: int
     undeclared_synthetic: int
-    """Readings with made-up values where the flag asks for real ones."""
+    """Readings with made-up values where the flags do not ask for the mock: a fallback."""
     clock_errors: int
     """Answers of the real source whose data lay in the future."""
     leaks: int
@@ -166,7 +166,7 @@ def health(qualities: Iterable[Quality]) -> Health:
     if undeclared is not None and (value is None or value > MOST_WITH_UNDECLARED):
         return Health(MOST_WITH_UNDECLARED, undeclared.component, (
             f"{undeclared.undeclared_synthetic:,} readings of {undeclared.component} were made up, "
-            "though its flag asks for real values."))
+            "though its flags do not ask for the mock."))
     if worst is None:
         return Health(None, None, "No real data has been read.")
     return Health(value, worst.component, f"{worst.component}: {worst.sentence}")

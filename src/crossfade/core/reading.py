@@ -28,7 +28,7 @@ class Reason(StrEnum):
     LEGACY = "legacy"
     """The real source failed and fallback is on: the legacy source, as such."""
     FALLBACK = "fallback"
-    """The real source failed and fallback is on: the mock, as such."""
+    """The source, real or legacy, failed and fallback is on: the mock, as such."""
     FAILED = "failed"
     """The source failed and nothing may stand in for it."""
 

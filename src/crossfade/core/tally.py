@@ -79,7 +79,7 @@ class Tally(Struct, rename="camel", omit_defaults=True):
     synthetic: int = 0
     """Of what was served: made up."""
     undeclared: int = 0
-    """Of that: where the flag asks for real values."""
+    """Of that: where the flags do not ask for the mock."""
     shed: int = 0
     """Shadow calls that were not made, for lack of room."""
     compared: dict[str, Agreement] = field(default_factory=dict)

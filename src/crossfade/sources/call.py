@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Iterable
+from dataclasses import fields, is_dataclass
 
 import msgspec
 from msgspec import Struct
@@ -14,12 +15,21 @@ from crossfade.core.clock import SECOND, Clock
 from crossfade.core.observation import ErrorKind, kind_of
 from crossfade.core.payloads import Payload
 from crossfade.core.reading import Origin
+from crossfade.core.value import clip
 
-from .component import Component, Sample, Source
+from .component import Component, Sample, Source, SourceError
 
 MOST_BYTES = 4_000_000
 """Of a payload as JSON."""
-_PLAIN = frozenset({int, str, bool, type(None)})
+LONGEST_TOLD = 2_000
+"""Characters of what a source says of its failure."""
+GRACE_S = 0.01
+"""Seconds in which a source that is cancelled should end."""
+_PLAIN = frozenset({str, bool, type(None)})
+_LARGEST = 2**1023
+"""No float holds an integer twice as large, so that a browser would show it as infinite."""
+
+Fetching = asyncio.Task[Sample | BaseException]
 
 
 class Outcome(Struct, frozen=True):
@@ -42,25 +52,59 @@ class _Unfit(Exception):  # noqa: N818  it says what is wrong
 
 
 async def call(source: Source, component: Component, origin: Origin, clock: Clock,
-               mock: Payload | None = None) -> Outcome:
+               mock: Payload | None = None, *, abandoned: set[Fetching]) -> Outcome:
     """Asks the source once. Raises CancelledError when the caller is cancelled, and nothing else.
 
-    ``mock``: what the mock gave last, which no other source may give.
+    ``mock``: what the mock gave last, which no other source may give. ``abandoned``: calls of this source that hang
+    although they were cancelled; while there is one, there is no other.
     """
     now, began = clock.now(), time.perf_counter()
     sample, kind, error = None, None, None
     try:
-        async with asyncio.timeout(component.timeout):
-            sample = await source.fetch(now)
+        sample = await _fetch(source, now, component.timeout, abandoned)
         _check(sample, component, clock.now())
         if origin is not Origin.MOCK:
             _check_leak(sample.payload, origin, mock)
-    except (Exception, asyncio.CancelledError) as raised:
+    except KeyboardInterrupt:
+        raise  # somebody's Ctrl-C
+    except BaseException as raised:
         if being_cancelled():
             raise
         sample, error = None, _told(raised, component.timeout)
         kind = raised.kind if isinstance(raised, _Unfit) else kind_of(raised)
     return Outcome(now, sample, error, kind, round((time.perf_counter() - began) * SECOND))
+
+
+async def _fetch(source: Source, now: int, most_s: float, abandoned: set[Fetching]) -> Sample:
+    """What the source gives, or raises. Who is cancelled may take no notice: nobody waits for that."""
+    if abandoned:
+        raise SourceError("the last call of the source has not come back yet")
+    fetching = asyncio.create_task(_attempt(source, now))
+    try:
+        done, _ = await asyncio.wait({fetching}, timeout=most_s)
+        if not done:
+            fetching.cancel()
+            await asyncio.wait({fetching}, timeout=GRACE_S)
+            raise TimeoutError
+    finally:
+        if not fetching.done():
+            fetching.cancel()
+            abandoned.add(fetching)
+            fetching.add_done_callback(abandoned.discard)
+    given = fetching.result()
+    if isinstance(given, BaseException):
+        raise given
+    return given
+
+
+async def _attempt(source: Source, now: int) -> Sample | BaseException:
+    """What the source gives, or what it raises: a task that raises SystemExit would end the whole server."""
+    try:
+        return await source.fetch(now)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:  # noqa: BLE001 - whatever a source raises, its caller gets
+        return raised
 
 
 def being_cancelled() -> bool:
@@ -73,7 +117,11 @@ def _told(raised: BaseException, timeout: float) -> str:
     """What the dashboard says of a source's failure."""
     if isinstance(raised, TimeoutError):
         return f"no answer within {timeout:g} s"
-    return str(raised) or type(raised).__name__
+    try:
+        told = clip(str(raised), LONGEST_TOLD)
+    except Exception:  # noqa: BLE001 - not even its words are to be trusted
+        told = ""
+    return told or type(raised).__name__
 
 
 def _check_leak(payload: Payload, origin: Origin, mock: Payload | None) -> None:
@@ -112,17 +160,24 @@ def _is_payload(payload: object, model: type[Struct] | None) -> bool:
 
 
 def _finite(value: object) -> bool:
-    """Whether no number in it is NaN or infinite: JSON would show those as unknown, which they are not."""
+    """Whether every number in it is one: JSON would show NaN as unknown, which it is not, and a page cannot write
+    what no float holds.
+    """
     parts: Iterable[object]
     match value:
         case float():
             return math.isfinite(value)
+        case int():
+            return -_LARGEST < value < _LARGEST
         case Struct():
             parts = astuple(value)
-        case tuple() | list():
+        case tuple() | list() | set() | frozenset():
             parts = value
         case dict():
             parts = value.values()
+        case _ if is_dataclass(value):
+            parts = [getattr(value, field.name) for field in fields(value)]
         case _:
             return True
-    return all(_finite(part) for part in parts if type(part) not in _PLAIN)
+    return all(-_LARGEST < part < _LARGEST if type(part) is int else _finite(part)
+               for part in parts if type(part) not in _PLAIN)

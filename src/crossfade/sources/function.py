@@ -37,10 +37,21 @@ class FunctionSource:
         except BaseException:
             self._busy.release()
             raise
-        return await running
+        running.add_done_callback(_retrieve)
+        # A call that still waits for a thread must not be cancelled: nobody would give its turn back.
+        return await asyncio.shield(running)
 
     def _run(self) -> Given | Awaitable[Given]:
         try:
             return self._function()
+        except (StopIteration, KeyboardInterrupt) as error:
+            # No future takes the first, and the second, which is nobody's Ctrl-C in a thread, would end the server.
+            raise SourceError(f"the source raised {type(error).__name__}") from error
         finally:
             self._busy.release()
+
+
+def _retrieve(done: asyncio.Future[Given | Awaitable[Given]]) -> None:
+    """What a call raises when nobody waits for it any more is no news: that it was late is told."""
+    if not done.cancelled():
+        done.exception()

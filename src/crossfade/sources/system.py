@@ -6,6 +6,7 @@ from threading import Lock
 
 import psutil
 
+from crossfade.core.canary import mark
 from crossfade.core.clock import DAY, MINUTE, SECOND, Clock
 from crossfade.core.cpu import CpuTimes, busy_percent
 from crossfade.core.payloads import SystemMetrics
@@ -111,12 +112,12 @@ class MockSystem:
             scope="server",
             uptime=now // MINUTE * MINUTE % (7 * DAY) / SECOND,
             requests=round(around(dice, daily(now, 300, 2_400), 0.05)),
-            response_time=round(median, 1),
-            response_time_p95=round(around(dice, 3.2 * median, 0.05), 1),
-            response_time_p99=round(around(dice, 6.5 * median, 0.05), 1),
-            error_rate=round(around(dice, 0.4, 0.3), 2),
-            memory_usage=round(around(dice, daily(now, 48, 62), 0.02), 1),
+            response_time=mark(round(median, 1)),
+            response_time_p95=mark(round(around(dice, 3.2 * median, 0.05), 1)),
+            response_time_p99=mark(round(around(dice, 6.5 * median, 0.05), 1)),
+            error_rate=mark(round(around(dice, 0.4, 0.3), 2)),
+            memory_usage=mark(round(around(dice, daily(now, 48, 62), 0.02), 1)),
             process_memory=round(around(dice, 180_000_000, 0.02)),
-            cpu_usage=round(around(dice, daily(now, 8, 45), 0.08), 1),
+            cpu_usage=mark(round(around(dice, daily(now, 8, 45), 0.08), 1)),
             processes=(),
         ), as_of=now)

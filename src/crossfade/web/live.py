@@ -113,7 +113,7 @@ def _samples(reading: Reading, section: str, now: int) -> Iterator[str]:
     if isinstance(payload, tuple):
         payload = payload[-1] if payload else None
     if isinstance(payload, Struct):
-        yield from _figures(f"crossfade_{section}", msgspec.to_builtins(payload), labels)
+        yield from _figures(f"crossfade_{section}", msgspec.to_builtins(payload, str_keys=True), labels)
 
 
 def _figures(prefix: str, value: Json | tuple[Json, ...], labels: Mapping[str, str]) -> Iterator[str]:

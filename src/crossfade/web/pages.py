@@ -47,7 +47,7 @@ WORDS: Mapping[str, str] = {
     "note.mock": "Synthetic: made up, not measured.",
     "note.mock.flag": "Synthetic: made up, not measured. The flag {flag} is off.",
     "note.mock.ramp": "Synthetic: made up, not measured. Real figures go to a share of the viewers so far.",
-    "note.mock.fallback": "Synthetic: made up, not measured. Fallback: the real source failed: {error}",
+    "note.mock.fallback": "Synthetic: made up, not measured. Fallback: the source failed: {error}",
     "note.unavailable": "No value to show: {error}",
     "no-reason": "no reason was given",
     "unknown-time": "an unknown time",
