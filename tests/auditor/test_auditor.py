@@ -218,6 +218,24 @@ def test_events_that_were_forgotten_are_nobodys_mistake(house):
     assert sum(house.store.counts(0, NOON).values()) == 5
 
 
+def test_events_that_are_forgotten_while_they_are_counted_are_nobodys_mistake(house):
+    house.load(*((NOON - age * DAY, "e") for age in range(1, 6)))
+    real = house.store.minutes
+
+    def minutes(*span):
+        found = real(*span)
+        if span[1] <= TODAY * DAY:
+            house.store.forget(NOON - 3 * DAY + HOUR)
+        return found
+
+    house.store.minutes = minutes
+    assert [told for told in house.work() if told[3] != told[4]] == []
+    assert house.auditor.mismatches() == ()
+    house.clock.advance(2 * MINUTE)
+    house.work()
+    assert house.auditor.standing().days_done == 2
+
+
 def test_a_rollup_without_a_trace_of_a_day_is_found(house):
     house.load((NOON - 4 * DAY, "e"), (NOON - DAY, "e"))
     house.spoil("DELETE FROM minute_rollup WHERE minute < ?", (NOON - 2 * DAY) // MINUTE)
