@@ -2,9 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Lock
 
 import duckdb
+
+MOST_WAL = "128MB"
+"""Write-ahead log at which a checkpoint no longer waits for a quiet moment: it takes less than a second."""
 
 
 class Connections:
@@ -51,3 +55,22 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         with suppress(duckdb.Error):
             connection.execute("ROLLBACK")
         raise
+
+
+def opened(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    """The file, from which no statement gets out of the data folder. Raises duckdb.Error."""
+    connection = duckdb.connect(str(path), config={
+        "memory_limit": memory_limit,
+        "checkpoint_threshold": MOST_WAL,
+        "temp_directory": str(path.parent / "spill"),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    })
+    try:
+        connection.execute("SET allowed_directories = $folders", {"folders": [str(path.parent.resolve())]})
+        connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+    except BaseException:
+        connection.close()
+        raise
+    return connection

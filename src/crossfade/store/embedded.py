@@ -16,7 +16,7 @@ from crossfade.core.report import REPORT
 
 from . import accounts, schema
 from .accounts import Accounts
-from .connections import Connections, transaction
+from .connections import Connections, opened, transaction
 from .port import (
     Ledger,
     Loaded,
@@ -42,8 +42,6 @@ RECENT = 1_000_000
 """Among how many of the last events a retry with a new time is looked for."""
 QUIET_WAL = 1 << 20
 """Bytes of write-ahead log that are worth a checkpoint when nothing else is to do."""
-MOST_WAL = "128MB"
-"""Write-ahead log at which a checkpoint no longer waits for a quiet moment: it takes less than a second."""
 SCANS_AT_ONCE = 10_000
 REPORTS_AT_ONCE = 20_000
 ROWS_AT_ONCE = 5_000
@@ -312,13 +310,7 @@ class EmbeddedStore:
     # Inside
 
     def _open(self) -> Connections:
-        connection = duckdb.connect(str(self._path), config=_config(self._path, self._memory_limit))
-        try:
-            _fence(connection, self._path.parent)
-        except BaseException:
-            connection.close()
-            raise
-        return Connections(connection)
+        return Connections(opened(self._path, self._memory_limit))
 
     @contextmanager
     def _writing(self, segment: Path | None = None) -> Iterator[None]:
@@ -382,23 +374,6 @@ class EmbeddedStore:
         if isinstance(error, _BROKEN):
             self._broken = True  # the loader's thread opens the file anew
         return StoreError(f"the event store did not answer: {_first_line(error)}")
-
-
-def _config(path: Path, memory_limit: str) -> dict[str, str | bool | int | float | list[str]]:
-    return {
-        "memory_limit": memory_limit,
-        "checkpoint_threshold": MOST_WAL,
-        "temp_directory": str(path.parent / "spill"),
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-    }
-
-
-def _fence(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """No statement reads or writes outside the data folder, and none lifts that."""
-    connection.execute("SET allowed_directories = $folders", {"folders": [str(folder.resolve())]})
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
 
 
 def _trouble(segment: Path) -> str | None:
