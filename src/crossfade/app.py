@@ -140,8 +140,8 @@ class App:
         self._client = ClientTimer(self.requests, clock)
         self.second_reader = SecondReader(
             parts(self._system, self._infrastructure, machine, self.started_at), observe=self.reader.observe,
-            wanted=self.monitor.wanted, emit=self.observer.compared, client=self._client, interval_s=settings.second_reader_interval_s,
-            max_age_s=settings.reading_max_age_s,
+            wanted=self.monitor.wanted, emit=self.observer.compared, client=self._client,
+            interval_s=settings.second_reader_interval_s, max_age_s=settings.reading_max_age_s,
         )
 
     def reach(self, url: str) -> None:

@@ -140,6 +140,7 @@ class ClientTimer:
         self._clock = clock
         self.url: str | None = None
         """Where the server answers, once it does."""
+        self._failed = False
 
     async def compare(self) -> list[Comparison]:
         """The quickest of the requests; nothing if the server answered others meanwhile, or not at all."""
@@ -149,8 +150,11 @@ class ClientTimer:
         try:
             seconds = await _timed(self.url)
         except httpx.HTTPError as error:
-            log.warning("second reader: the server does not answer its own client", error=type(error).__name__)
+            if not self._failed:
+                log.warning("second reader: the server does not answer its own client", error=type(error).__name__)
+            self._failed = True
             return []
+        self._failed = False
         recorded = _recorded(before, self._requests.slot())
         if recorded is None or sum(recorded) != len(seconds):
             return []
