@@ -43,7 +43,9 @@ from crossfade.notifier import Notifier
 from crossfade.observer import Observer
 from crossfade.reader import Reader
 from crossfade.requestlog import RequestLog
+from crossfade.secondreader import ClientTimer, SecondReader, parts
 from crossfade.settings import Settings
+from crossfade.sources.beside import Beside
 from crossfade.sources.business import MockBusiness, RealBusiness
 from crossfade.sources.component import Component
 from crossfade.sources.history import MockHistory, RealHistory
@@ -51,6 +53,7 @@ from crossfade.sources.infrastructure import MockInfrastructure, RealInfrastruct
 from crossfade.sources.probe import Impaired, Probe, target
 from crossfade.sources.prober import Prober
 from crossfade.sources.processes import Processes
+from crossfade.sources.second import DiskReader, MachineReader
 from crossfade.sources.system import MockSystem, RealSystem
 from crossfade.state.repository import State
 from crossfade.store.embedded import EmbeddedStore
@@ -120,6 +123,12 @@ class App:
         self.prober = Prober(
             self._probes(), clock, interval_s=settings.probe_interval_s, timeout_s=settings.probe_timeout_s
         )
+        machine = MachineReader(clock)
+        self._system = Beside(
+            RealSystem(self.processes, self.requests, self.started_at, clock), machine.look, clock)
+        self._infrastructure = Beside(
+            RealInfrastructure(self.prober, self._queue, settings.data),
+            DiskReader(settings.data, self.folder.journal, self.store.last_segment, clock).look, clock)
         components = configured(together(self._components(), find(settings.components)), settings)
         self.flag_names = names_of(component.flag for component in components)
         self.state.ensure_flags(self.flag_names, self.started_at)
@@ -134,6 +143,16 @@ class App:
             window_s=settings.quality_window_s, ledger=lambda: total(self.store.ledger()),
             mismatches=self.state.mismatches,
         )
+        self._client = ClientTimer(self.requests, clock)
+        self.second_reader = SecondReader(
+            parts(self._system, self._infrastructure, machine, self.started_at), observe=self.reader.observe,
+            wanted=self.monitor.wanted, emit=self.observer.compared, client=self._client,
+            interval_s=settings.second_reader_interval_s, max_age_s=settings.reading_max_age_s,
+        )
+
+    def reach(self, url: str) -> None:
+        """Where the server answers: its second reader times requests of its own there."""
+        self._client.url = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
     def close(self) -> None:
         self._closing.close()
@@ -151,6 +170,7 @@ class App:
             tasks.append(asyncio.create_task(self.notifier.run(), name="notifier"))
             tasks.append(asyncio.create_task(self.observer.run(), name="observer"))
             tasks.append(asyncio.create_task(self.monitor.run(), name="monitor"))
+            tasks.append(asyncio.create_task(self.second_reader.run(), name="second reader"))
             tasks.append(asyncio.create_task(self.alerts.run(self.conditions, self.notifier.wake), name="alerts"))
             yield
         finally:
@@ -180,10 +200,9 @@ class App:
              MockBusiness(settings.mock_seed),
              RealBusiness(self.store, self.state, as_of, int(settings.scan_timeout_h * HOUR))),
             ("systemMetrics", "system", "use_real_system_metrics", SystemMetrics, MockSystem(settings.mock_seed),
-             RealSystem(self.processes, self.requests, self.started_at, self.clock)),
+             self._system),
             ("infrastructureMetrics", "infrastructure", "use_real_infrastructure_metrics",
-             InfrastructureMetrics, MockInfrastructure(settings.mock_seed),
-             RealInfrastructure(self.prober, self._queue, settings.data)),
+             InfrastructureMetrics, MockInfrastructure(settings.mock_seed), self._infrastructure),
             ("historicalData", "history", "use_real_historical_data", HistoryPoint,
              MockHistory(settings.mock_seed, self.days), RealHistory(self.store, self.state, self.days, as_of)),
         )

@@ -107,9 +107,13 @@ class Monitor:
         if 0 <= now - self._asked_at < ASK_EVERY:
             return
         self._asked_at = now
-        wanted = self._wanted_real() | {component.name for component in self._reader.components.values()
-                                        if shadows(self._flags(), component.flag)}
-        await asyncio.gather(*(self._reader.observe(name) for name in wanted))
+        await asyncio.gather(*(self._reader.observe(name) for name in self.wanted()))
+
+    def wanted(self) -> set[str]:
+        """The components of which real values are shown to somebody, or read in the shadow."""
+        flags = self._flags()
+        return self._wanted_real() | {component.name for component in self._reader.components.values()
+                                      if shadows(flags, component.flag)}
 
     def _wanted_real(self) -> set[str]:
         """The components of which some viewers should get real values."""

@@ -75,6 +75,11 @@ class RequestLog:
         p50, p95, p99 = (quantile_ms(counts, share) for share in (0.5, 0.95, 0.99))
         return RequestSummary(sum(counts), errors, p50, p95, p99, since)
 
+    def slot(self) -> tuple[int, tuple[int, ...]]:
+        """The part of the window that is being filled: its number, and how many requests are in each bucket so far."""
+        slot = self._turn(self._now())
+        return slot.number, tuple(slot.counts)
+
     def _turn(self, now: int) -> _Slot:
         with self._turning:
             number = self._follow(now)

@@ -103,6 +103,8 @@ class Settings(BaseSettings):
     p95_allowed_ms: float = Field(250, gt=0, description="The 95th percentile that a real source's calls may take.")
     audit_cpu_share: float = Field(0.05, ge=0, le=1, description="Share of one core that the auditor may take to "
                                    "compare figures with the events, all the time; 0 leaves it to `crossfade audit`.")
+    second_reader_interval_s: float = Field(15, ge=1, description="Time between two comparisons of what is told of the "
+                                            "server, its machine and its stores with a second reader.")
     mock_seed: int = Field(5, description="Seed of the synthetic values.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
 

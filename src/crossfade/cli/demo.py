@@ -138,6 +138,7 @@ def _server(chosen: Settings, *, free_port: bool) -> Iterator[str]:
             if not thread.is_alive():
                 raise CommandError("the server could not start; the log says why")
         app.folder.announce(url)
+        app.reach(url)
         yield url
     finally:
         server.should_exit = True

@@ -90,6 +90,7 @@ def serve(chosen: Settings) -> None:
 
     def ready() -> None:
         app.folder.announce(url)
+        app.reach(url)
         print(f"Crossfade serves {url} (data in {chosen.data}; Ctrl-C stops)", flush=True)
 
     # uvicorn raises the signal again once it has stopped: by then there is nothing left to do.
