@@ -14,6 +14,7 @@ from crossfade.alerts import Alerts, service_conditions
 from crossfade.archive import Archive
 from crossfade.auditor import Auditor
 from crossfade.core.alert import Condition, Pace
+from crossfade.core.answers import Answers
 from crossfade.core.clock import DAY, HOUR, SECOND, Clock
 from crossfade.core.days import Days
 from crossfade.core.event import Limits
@@ -107,6 +108,7 @@ class App:
         self._closing.callback(self.auditor.close)
         self.ingest = Ingest(self.journal, clock, limits(settings), max_plain=int(settings.max_body_mb * 4e6))
         self.requests = RequestLog(settings.request_window_s, clock)
+        self.answers = {route: Answers() for route in ("/v1", "/api", "other")}
         self.prober = Prober(
             self._probes(), clock, interval_s=settings.probe_interval_s, timeout_s=settings.probe_timeout_s
         )
