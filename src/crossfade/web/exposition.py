@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from msgspec import Struct
 
-MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MEDIA_TYPE = "text/plain; version=0.0.4"  # the server adds the charset
 _NOT_IN_A_NAME = re.compile("[^a-zA-Z0-9_]")
 
 
