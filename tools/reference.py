@@ -17,8 +17,10 @@ from crossfade.cli.main import app as cli
 from crossfade.core import event, flag, payloads
 from crossfade.core.reading import Origin, Reason
 from crossfade.settings import Settings
+from crossfade.web import metrics as served
 from crossfade.web import server
 from crossfade.web.events import CALLS, PREFIX
+from crossfade.web.exposition import Metric
 
 TARGET = Path(__file__).parent.parent / "docs" / "reference.md"
 
@@ -26,6 +28,8 @@ SETTINGS = ("By environment variable, or in lower case without the prefix in the
             "`serve --config` names. The environment wins.")
 FLAGS = ("Seeded at the first start from the environment, by the name in capitals, with or without `NEXT_PUBLIC_`; "
          "changed at run time by `crossfade flags set` or `PATCH /api/flags`.")
+METRICS = ("What `GET /metrics` tells. Per cent are from 0 to 100; what is unknown has no sample. `_window_…` counts "
+           "over the quality window, a counter since the start, the ledger and the events since the first start.")
 ENVIRONMENT = {
     "CROSSFADE_CONFIG": "A TOML file of settings, as `serve --config`.",
     "CROSSFADE_URL": "The server that commands talk to, as `--url`.",
@@ -50,7 +54,7 @@ def main() -> None:
 
 
 def reference() -> str:
-    parts = (settings(), flags(), events(), components(), routes(), commands())
+    parts = (settings(), flags(), events(), components(), routes(), metrics(), commands())
     head = ["# Reference", "", "Made from the code by `make docs`.", ""]
     return "\n".join([*head, *(line for part in parts for line in part)]).replace("``", "`")
 
@@ -102,6 +106,15 @@ def routes() -> Iterator[str]:
     for handler in sorted(handlers, key=lambda handler: min(handler.paths)):
         method, path = min(handler.http_methods), re.sub(r":\w+}", "}", min(handler.paths))
         yield f"| `{method} {path}` | {_who(handler)} | {_first_line(handler.fn)} |"
+    yield ""
+
+
+def metrics() -> Iterator[str]:
+    found = [value for value in vars(served).values() if isinstance(value, Metric)]
+    yield from ("## Metrics", "", METRICS, "", "| metric | type | labels | meaning |", "| --- | --- | --- | --- |")
+    for metric in sorted([*found, *(metric for metric, _ in served.FIGURES)], key=lambda metric: metric.name):
+        labels = ", ".join(f"`{label}`" for label in metric.labels) or "–"
+        yield f"| `{metric.name}` | {metric.kind} | {labels} | {metric.help} |"
     yield ""
 
 

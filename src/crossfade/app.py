@@ -1,8 +1,6 @@
 """The composition root: builds the parts upon a data folder, starts them, stops them in the reverse order."""
 
 import asyncio
-import logging
-import sys
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
@@ -10,14 +8,13 @@ from datetime import date
 from functools import reduce
 
 import structlog
-from structlog.processors import ExceptionRenderer
-from structlog.tracebacks import ExceptionDictTransformer
 
 from crossfade.aggregator import Aggregator
 from crossfade.alerts import Alerts, service_conditions
 from crossfade.archive import Archive
 from crossfade.auditor import Auditor
 from crossfade.core.alert import Condition, Pace
+from crossfade.core.answers import Answers
 from crossfade.core.clock import DAY, HOUR, SECOND, Clock
 from crossfade.core.days import Days
 from crossfade.core.event import Limits
@@ -120,6 +117,7 @@ class App:
         self._closing.callback(self.auditor.close)
         self.ingest = Ingest(self.journal, clock, limits(settings), max_plain=int(settings.max_body_mb * 4e6))
         self.requests = RequestLog(settings.request_window_s, clock)
+        self.answers = {route: Answers() for route in ("/v1", "/api", "other")}
         self.prober = Prober(
             self._probes(), clock, interval_s=settings.probe_interval_s, timeout_s=settings.probe_timeout_s
         )
@@ -280,22 +278,3 @@ def limits(settings: Settings) -> Limits:
     """What an event may be. One older than raw events are kept could not be told from a repeat, so it is refused."""
     oldest = min(settings.max_event_age_days, settings.raw_keep_days or settings.max_event_age_days)
     return Limits(int(settings.max_event_kb * 1000), oldest * DAY, int(settings.max_clock_lead_s * SECOND))
-
-
-def configure_logging(level: str) -> None:
-    """JSON lines on standard error, one an occurrence."""
-    numeric = logging.getLevelNamesMapping()[level.upper()]
-    logging.basicConfig(level=max(numeric, logging.WARNING), format="%(message)s")
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            # Without the frames' variables: they hold events, and may hold secrets.
-            ExceptionRenderer(ExceptionDictTransformer(show_locals=False, max_frames=20)),
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(numeric),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
-    )

@@ -6,6 +6,7 @@ a minute, later of an hour and of a day, so that months take no more room than t
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -47,13 +48,21 @@ class Observer:
         self._before: dict[tuple[str, Origin], Payload] = {}
         self._proofs: dict[str, Agreement] = {}
         self._coarsened_at = 0
+        self.calls: Counter[tuple[str, Origin]] = Counter()
+        """How often each source was called since the start."""
+        self.errors: Counter[tuple[str, Origin, ErrorKind]] = Counter()
+        """How often it failed, and how."""
+        self.sheds: Counter[str] = Counter()
+        """Shadow calls of a component that were not made, for lack of room."""
 
     # Told by the reader
 
     def called(self, component: Component, origin: Origin, outcome: Outcome) -> None:
         """A source was asked."""
         sample = outcome.sample
+        self.calls[component.name, origin] += 1
         if sample is None:
+            self.errors[component.name, origin, outcome.kind or ErrorKind.FAILED] += 1
             self._add(failed(component.name, origin, outcome.kind or ErrorKind.FAILED, outcome.error or "",
                              at=outcome.at, latency_us=outcome.micros))
             return
@@ -68,6 +77,7 @@ class Observer:
 
     def shed(self, component: Component) -> None:
         """A shadow reading was due and not done."""
+        self.sheds[component.name] += 1
         with self._adding:
             self._tally(component.name, self._clock.now()).add_shed()
 

@@ -15,12 +15,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from crossfade.app import configure_logging, lone_auditor
+from crossfade.app import lone_auditor
 from crossfade.cli.client import Client, Json
 from crossfade.cli.errors import CommandError
 from crossfade.cli.serve import settings
 from crossfade.core.clock import SystemClock, iso, micros, read_iso
 from crossfade.datafolder import DataFolderError, server_note
+from crossfade.logs import configure_logging
 from crossfade.settings import default_data
 from crossfade.state.errors import StateError
 from crossfade.store.port import StoreError

@@ -10,13 +10,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from crossfade.app import App, configure_logging
+from crossfade.app import App
 from crossfade.cli import serve
 from crossfade.cli.client import Client, Json
 from crossfade.cli.errors import CommandError
 from crossfade.cli.scan import run as run_scan
 from crossfade.core.clock import SystemClock
 from crossfade.core.flag import BUILT_IN, camel
+from crossfade.logs import configure_logging
 from crossfade.settings import Settings, default_data
 from crossfade.tracking.batcher import Batcher
 from crossfade.web.server import Server

@@ -9,13 +9,14 @@ from pathlib import Path
 import pydantic
 import uvicorn
 
-from crossfade.app import App, configure_logging
+from crossfade.app import App
 from crossfade.cli.errors import CommandError
 from crossfade.core.clock import SystemClock
 from crossfade.core.flag import FlagError
 from crossfade.courier import TargetError
 from crossfade.datafolder import DataFolderError
 from crossfade.declared import DeclarationError
+from crossfade.logs import configure_logging
 from crossfade.settings import Settings
 from crossfade.state.errors import StateError
 from crossfade.store.port import StoreError

@@ -17,7 +17,7 @@ from crossfade.core.flag import FlagError, FlagValue, camel, canonical, check
 from crossfade.core.reading import Reading
 from crossfade.sources.history import MAX_DAYS
 
-from . import live
+from . import exposition, live
 from .auth import actor, may_change, may_read
 from .context import AppDependency, AppRequest
 from .errors import HTTPError
@@ -32,8 +32,6 @@ MAX_VIEWER = 200
 DayCount = Annotated[int, QueryParameter(ge=1, le=MAX_DAYS, description="Days, the last one today.")]
 
 log = structlog.get_logger(__name__)
-
-PROMETHEUS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def viewer_of(request: AppRequest) -> str | None:
@@ -88,7 +86,7 @@ async def dashboard_live(
     if format == "prometheus":
         readings = await section_readings(app, section, viewer_of(request))
         text = live.prometheus(readings, app.reader.components, app.clock.now())
-        return Response(text.encode(), media_type=PROMETHEUS_TYPE)
+        return Response(text.encode(errors="replace"), media_type=exposition.MEDIA_TYPE)
     return Response(await live_json(app, section, viewer_of(request)), media_type=MediaType.JSON)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from .requestid import request_id
+
 
 class HTTPError(Exception):
     """An answer that says what was wrong, by a code for programs and a message for people."""
@@ -29,3 +31,10 @@ class HTTPError(Exception):
 
     def headers(self) -> dict[str, str]:
         return dict(self._headers)
+
+
+def unexpected() -> HTTPError:
+    """An error of ours: the log says what it was, under the request's id."""
+    number = request_id()
+    return HTTPError(500, "internal", "something went wrong here; the log says what",
+                     "" if number is None else f"the request's id is {number}")

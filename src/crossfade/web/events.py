@@ -20,7 +20,7 @@ from crossfade.ingest import BATCH_CALLS, SINGLE_CALLS, Ingest, Taken, TooLarge
 from crossfade.journal import JournalFailed, JournalFull
 from crossfade.keys import Verifier
 
-from .errors import HTTPError
+from .errors import HTTPError, unexpected
 
 PREFIX = "/v1/"
 CALLS = BATCH_CALLS | SINGLE_CALLS
@@ -51,7 +51,8 @@ class Events:
             status, body, more = error.status, error.body(), error.headers()
         except Exception:
             log.exception("events: a request failed", path=scope["path"])
-            status, body, more = 500, _UNEXPECTED.body(), _UNEXPECTED.headers()
+            failure = unexpected()
+            status, body, more = failure.status, failure.body(), failure.headers()
         headers = [JSON_TYPE, (b"content-length", str(len(body)).encode())]
         headers += [(name.lower().encode(), value.encode()) for name, value in more.items()]
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -177,6 +178,3 @@ def _too_large(limit: int) -> HTTPError:
 
 def _later(message: str, code: str = "busy", seconds: int = 1) -> HTTPError:
     return HTTPError(503, code, message, "send it again later", headers={"Retry-After": str(seconds)})
-
-
-_UNEXPECTED = HTTPError(500, "internal", "something went wrong here; the log says what")

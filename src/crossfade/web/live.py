@@ -1,7 +1,5 @@
 """Readings as the API gives them: JSON with provenance under ``meta.sources``, and Prometheus text."""
 
-import math
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -13,13 +11,16 @@ from crossfade.core.payloads import HistoryPoint, Payload
 from crossfade.core.reading import Provenance, Reading
 from crossfade.sources.component import Component
 
+from .exposition import Exposition, Kind, Metric, name_of
+
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 SECTIONS = ("system", "business", "infrastructure", "history", "alerts")
 DEFAULT_DAYS = 30
 _LABELS = ("name", "id", "service", "host")
 """Texts of a part that tell it from its like."""
-_NOT_IN_A_NAME = re.compile("[^a-zA-Z0-9_]")
+Figure = tuple[str, Mapping[str, str], float]
+"""A name, its labels, its value."""
 
 
 def document(readings: Sequence[Reading], components: Mapping[str, Component], now: int, *,
@@ -95,36 +96,38 @@ def prometheus(readings: Sequence[Reading], components: Mapping[str, Component],
 
     Of the timeline only the last day is given: Prometheus keeps its own past.
     """
-    samples = [
-        sample for reading in readings for sample in _samples(reading, components[reading.component].section, now)
-    ]
-    return "".join(f"{line}\n" for line in _grouped(samples))
+    out = Exposition()
+    for reading in readings:
+        _add_reading(out, reading, components[reading.component].section, now)
+    return out.text()
 
 
-def _samples(reading: Reading, section: str, now: int) -> Iterator[str]:
+def _add_reading(out: Exposition, reading: Reading, section: str, now: int) -> None:
     provenance = reading.provenance
     labels = {"source": provenance.source.value, "synthetic": "true" if provenance.synthetic else "false"}
     about = {"component": reading.component, **labels, "reason": provenance.reason.value}
-    yield _sample("crossfade_component_source", about, 1)
+    out.labelled(Metric("crossfade_component_source", Kind.GAUGE), 1, about)
     if provenance.as_of is not None:
-        yield _sample("crossfade_component_age_seconds", {"component": reading.component, **labels},
-                      (now - provenance.as_of) / SECOND)
+        out.labelled(Metric("crossfade_component_age_seconds", Kind.GAUGE), (now - provenance.as_of) / SECOND,
+                     {"component": reading.component, **labels})
     payload = reading.payload
     if isinstance(payload, tuple):
         payload = payload[-1] if payload else None
     if isinstance(payload, Struct):
-        yield from _figures(f"crossfade_{section}", msgspec.to_builtins(payload, str_keys=True), labels)
+        figures = msgspec.to_builtins(payload, str_keys=True)
+        for name, inner, value in _figures(f"crossfade_{section}", figures, labels):
+            out.labelled(Metric(name_of(name), Kind.GAUGE), value, inner)
 
 
-def _figures(prefix: str, value: Json | tuple[Json, ...], labels: Mapping[str, str]) -> Iterator[str]:
+def _figures(prefix: str, value: Json | tuple[Json, ...], labels: Mapping[str, str]) -> Iterator[Figure]:
     """The numbers in a payload, each under the path that leads to it; a named part becomes a label."""
     match value:
         case bool() | int() | float():
-            yield from _known(prefix, labels, value)
+            yield prefix, labels, value
         case dict():
             inner = {**labels, **_identity(value)}
             if isinstance(status := value.get("status"), str):
-                yield _sample(f"{prefix}_up", inner, int(status == "up"))
+                yield f"{prefix}_up", inner, int(status == "up")
             for key, part in value.items():
                 yield from _figures(f"{prefix}_{_snake(key)}", part, inner)
         case list() | tuple():  # to_builtins() leaves a tuple as it is
@@ -137,30 +140,5 @@ def _identity(part: Mapping[str, Json]) -> dict[str, str]:
     return {key: text for key in _LABELS if isinstance(text := part.get(key), str)}
 
 
-def _known(name: str, labels: Mapping[str, str], value: float) -> Iterator[str]:
-    """The sample, unless it is no number at all."""
-    if math.isfinite(value):
-        yield _sample(name, labels, value)
-
-
-def _sample(name: str, labels: Mapping[str, str], value: float) -> str:
-    inside = ",".join(f'{key}="{_escape(text)}"' for key, text in labels.items())
-    return f"{_NOT_IN_A_NAME.sub('_', name)}{{{inside}}} {+value!r}"
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-
-
 def _snake(name: str) -> str:
     return "".join(f"_{char.lower()}" if char.isupper() else char for char in name)
-
-
-def _grouped(samples: Iterable[str]) -> Iterator[str]:
-    """All samples of a metric together, under its type, as the format demands."""
-    by_name: dict[str, list[str]] = {}
-    for sample in samples:
-        by_name.setdefault(sample.partition("{")[0], []).append(sample)
-    for name, group in by_name.items():
-        yield f"# TYPE {name} gauge"
-        yield from group

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 from litestar import Litestar, Response, get
 from litestar.datastructures import Cookie, ResponseHeader, State
@@ -19,16 +20,17 @@ from litestar.template import TemplateConfig
 from crossfade import __version__
 from crossfade.app import WRITE_SOURCE, App
 from crossfade.core.asgi import App as ASGIApp
-from crossfade.core.asgi import Message, ObservedRequests, Receive, Send
+from crossfade.core.asgi import Message, ObservedRequests, Receive, Record, Send
 
-from . import alerting, api, monitoring, pages
+from . import alerting, api, metrics, monitoring, pages
 from .auth import may_read
 from .context import AppDependency, AppRequest
-from .errors import HTTPError
+from .errors import HTTPError, unexpected
 from .events import PREFIX, Events
+from .requestid import current, id_of, naming
 from .stream import Stream
 
-PARTS = (api, monitoring, alerting)
+PARTS = (api, monitoring, alerting, metrics)
 """The parts of the API, each with its ``HANDLERS``."""
 HERE = Path(__file__).parent
 YEAR = 365 * 86_400
@@ -49,29 +51,44 @@ HEADERS = (
 
 
 class Server:
-    """ASGI, with every request in the request log."""
+    """ASGI, with every request in the request log, and each under an id."""
 
     def __init__(self, app: App) -> None:
         settings = app.settings
         events = Events(app.ingest, app.writer, WRITE_SOURCE, max_body=int(settings.max_body_mb * 1e6),
                         max_in_flight=IN_FLIGHT)
         self._stream = Stream(lambda viewer: api.live_json(app, viewer=viewer), variant=app.reader.variant)
-        rest = litestar(app, self._stream)
-
-        async def route(scope: Message, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http" and str(scope["path"]).startswith(PREFIX):
-                await events(scope, receive, send)
-            else:
-                await rest(scope, receive, send)  # type: ignore[arg-type]
-
-        self._app: ASGIApp = ObservedRequests(route, app.requests.record)
+        self._rest = cast("ASGIApp", litestar(app, self._stream))
+        self._events = ObservedRequests(events, _record(app, "/v1"))
+        self._api = ObservedRequests(self._rest, _record(app, "/api"))
+        self._others = ObservedRequests(self._rest, _record(app, "other"))
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        await self._app(scope, receive, send)
+        if scope["type"] != "http":
+            await self._rest(scope, receive, send)
+            return
+        path, told = str(scope["path"]), id_of(scope)
+        part = self._events if path.startswith(PREFIX) else self._api if path.startswith("/api/") else self._others
+        before = current.set(told)
+        try:
+            await part(scope, receive, naming(send, told))
+        finally:
+            current.reset(before)
 
     async def close(self) -> None:
         """Ends the answers that would never end; call it when the server is about to stop."""
         await self._stream.close()
+
+
+def _record(app: App, route: str) -> Record:
+    """Notes a request in the request log, and among the answers of its route."""
+    log, answers = app.requests.record, app.answers[route].record
+
+    def record(status: int, seconds: float) -> None:
+        log(status, seconds)
+        answers(status, seconds)
+
+    return record
 
 
 @get("/", guards=[may_read], include_in_schema=False)
@@ -127,4 +144,4 @@ def _explain_litestar(request: AppRequest, error: HTTPException) -> Response[dic
 
 def _explain_unexpected(request: AppRequest, error: Exception) -> Response[dict[str, str]]:
     api.log.error("request failed", path=request.url.path, exc_info=error)
-    return _explain(request, HTTPError(500, "internal", "something went wrong here; the log says what"))
+    return _explain(request, unexpected())

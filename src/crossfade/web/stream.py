@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from contextvars import Context
 
 import structlog
 
@@ -37,7 +38,8 @@ class Stream:
         """Every result from now on; a slow listener misses the ones between, never the last."""
         self._listeners[viewer] += 1
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="stream")
+            # In no listener's context: what it logs is of no single request.
+            self._task = asyncio.create_task(self._run(), name="stream", context=Context())
         seen = self._number  # what was computed before may be long ago
         try:
             while True:
