@@ -29,6 +29,8 @@ _SECTIONS = {
     "use_real_historical_data": "history",
     "use_real_infrastructure_metrics": "infrastructure",
 }
+READING_AGE = 1.1
+"""Seconds: a little more than one computation serves all viewers."""
 VISIBLE_WITHIN = 10.0
 """Seconds in which everything scanned must be in the store; it takes less than one, but for a very large folder."""
 
@@ -70,13 +72,14 @@ def _play(console: Console, client: Client, path: Path, folder: Path, pause: flo
 
 
 def _await_loaded(client: Client) -> None:
-    """Until what was sent is in the store."""
+    """Until what was sent is in the store, and no reading from before serves any more."""
     deadline = time.monotonic() + VISIBLE_WITHIN
     while time.monotonic() < deadline:
         ready = client.get("/readyz")
         if isinstance(ready, dict) and ready.get("pendingEvents") == 0:
-            return
+            break
         time.sleep(0.1)
+    time.sleep(READING_AGE)
 
 
 def _section(client: Client, flag: str) -> dict[str, str]:
