@@ -65,10 +65,11 @@ def test_every_part_is_told_and_every_metric_documented(app: App) -> None:
         assert f"| `{name}` | {family.type} |" in reference
 
 
-def test_quality_is_that_of_the_last_look(app: App, clock: ManualClock) -> None:
+def test_quality_is_that_of_the_last_look(app: App) -> None:
     assert "crossfade_component_quality_percent" not in names(told(app))  # nobody has looked
     asyncio.run(app.reader.observe("businessMetrics"))
-    app.observer.compared([compare("businessMetrics", "files", 3, 3, Reference.RECOUNT, window=(0, MINUTE), at=NOW)] * 4)
+    same = compare("businessMetrics", "files", 3, 3, Reference.RECOUNT, window=(0, MINUTE), at=NOW)
+    app.observer.compared([same] * 4)
     app.monitor.view = app.monitor.look()
     quality = app.monitor.quality("businessMetrics")
     found = told(app)
@@ -100,7 +101,7 @@ def test_a_look_of_long_ago_does_not_pass_for_one_of_now(app: App, clock: Manual
     assert of(found, "quality_looked_timestamp_seconds") == NOW / SECOND
 
 
-def test_counters_say_source_reason_and_what_is_made_up(app: App, clock: ManualClock) -> None:
+def test_counters_say_source_reason_and_what_is_made_up(app: App) -> None:
     for _ in range(3):
         asyncio.run(app.reader.read("businessMetrics"))
     asyncio.run(app.reader.read("systemMetrics"))

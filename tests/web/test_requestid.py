@@ -16,12 +16,14 @@ def told(*values: bytes) -> str:
     return id_of({"headers": [(b"host", b"x"), *((b"x-request-id", value) for value in values)]})
 
 
-@pytest.mark.parametrize("value", [b"a", b"1f0c5a9e77d2-1a", b"0af7651916cd43dd8448eb211c80319c", b"a.b_c:D-9", b"x" * 64])
+@pytest.mark.parametrize("value", [b"a", b"1f0c5a9e77d2-1a", b"0af7651916cd43dd8448eb211c80319c", b"a.b_c:D-9",
+                                   b"x" * 64])
 def test_a_well_formed_id_is_kept(value: bytes) -> None:
     assert told(value) == value.decode()
 
 
-@pytest.mark.parametrize("value", [b"", b"x" * 65, b"a b", b"a\n", b"a\r\nset-cookie: b", b'"', b"<b>", b"\xc3\xa9", b"{}"])
+@pytest.mark.parametrize("value", [b"", b"x" * 65, b"a b", b"a\n", b"a\r\nset-cookie: b", b'"', b"<b>", b"\xc3\xa9",
+                                   b"{}"])
 def test_any_other_is_replaced(value: bytes) -> None:
     made = told(value)
     assert made.encode() != value
