@@ -58,12 +58,14 @@ def window_of(text: str | None, now: int) -> Window | None:
 
 
 def migration_json(at: int, health: Health, qualities: Iterable[Quality], components: Mapping[str, Component],
-                   flags: Flags, *, recommendations: Iterable[msgspec.Struct], alerts: list[Json]) -> dict[str, Json]:
-    """The guide's migration dashboard."""
+                   flags: Flags, *, recommendations: Iterable[msgspec.Struct], alerts: list[Json],
+                   trouble: str | None = None) -> dict[str, Json]:
+    """The guide's migration dashboard. ``trouble``: why it is not of this moment."""
     told = list(qualities)
     real = [quality for quality in told if quality.data_source == "real"]
     return {
         "at": iso(at),
+        "trouble": trouble,
         "status": f"{len(real)} of {len(told)} components are real",
         "health": health.value,
         "healthComponent": health.component,
