@@ -62,9 +62,12 @@ class Monitor:
         self._window = int(window_s * SECOND)
         self._ledger = ledger
         self._mismatches = mismatches
-        self._account: Standing | None = None
+        self._sent: int | None = None
+        self._arrived = 0
         self._asked_at = 0
         self.view = View(clock.now())
+        self.trouble: str | None = None
+        """Why the view is older than it should be."""
 
     async def run(self) -> None:
         """Looks again and again, until it is cancelled."""
@@ -72,9 +75,12 @@ class Monitor:
             try:
                 await self._ask()
                 self.view = await asyncio.to_thread(self.look)
+                self.trouble = None
             except (StateError, StoreError) as error:
+                self.trouble = f"quality cannot be told now: {error}"
                 log.warning("monitor: quality cannot be told now", error=str(error))
-            except Exception:  # nothing may end the watch
+            except Exception as error:  # nothing may end the watch
+                self.trouble = f"quality cannot be told now: {str(error) or type(error).__name__}"
                 log.exception("monitor: a look failed")
             await asyncio.sleep(PERIOD_S)
 
@@ -136,12 +142,17 @@ class Monitor:
         return assess(tally, window, self.thresholds, now=self._clock.now(), ledger=account)
 
     def _note_ledger(self, now: int) -> None:
-        """What the trackers sent since the last look, and how much of that arrived."""
+        """What the trackers sent since the last look, and how much of that arrived; some arrives later.
+
+        Both are counted beyond the most there ever was: what a tracker takes back and tells again is not sent twice.
+        """
         account = self._ledger()
-        before, self._account = self._account or account, account
-        due = max(0, (account.sent - account.waiting) - (before.sent - before.waiting))
-        arrived = max(0, account.arrived - before.arrived)
-        if due:
+        sent, arrived = account.sent - account.waiting, account.arrived
+        if self._sent is None:  # what was before, somebody else noted
+            self._sent, self._arrived = sent, arrived
+        due, arrived = max(0, sent - self._sent), max(0, arrived - self._arrived)
+        self._sent, self._arrived = self._sent + due, self._arrived + arrived
+        if due or arrived:
             for component in FED_BY_EVENTS & self._reader.components.keys():
                 self._observer.accounted(component, due, arrived, now)
 

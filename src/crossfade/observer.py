@@ -43,8 +43,10 @@ class Observer:
         self._run = run
         self._adding = threading.Lock()
         self._storing = threading.Lock()
+        self._proving = threading.Lock()
         self._slots: dict[tuple[str, int], Tally] = {}
         self._unstored: set[tuple[str, int]] = set()
+        self._newest: dict[str, int] = {}
         self._before: dict[tuple[str, Origin], Payload] = {}
         self._proofs: dict[str, Agreement] = {}
         self._coarsened_at = 0
@@ -95,10 +97,11 @@ class Observer:
     def compared(self, comparisons: Iterable[Comparison]) -> None:
         """Windows were compared with their reference."""
         for comparison in comparisons:
-            if comparison.kind is Reference.RECOUNT:
-                before = self.proof(comparison.component)
-                self._proofs[comparison.component] = before + Agreement(int(comparison.agrees), 1)
-            self._add(comparison)
+            with self._proving:  # whoever counts them all counts this one once
+                known = self._proofs.get(comparison.component)
+                if known is not None and comparison.kind is Reference.RECOUNT:
+                    self._proofs[comparison.component] = known + Agreement(int(comparison.agrees), 1)
+                self._add(comparison)
 
     def accounted(self, component: str, due: int, arrived: int, at: int) -> None:
         """Trackers' events: how many should have come, and how many came."""
@@ -118,11 +121,12 @@ class Observer:
 
     def proof(self, component: str) -> Agreement:
         """All comparisons with the recount that there ever were. Raises StateError when it is asked the first time."""
-        known = self._proofs.get(component)
-        if known is None:
-            whole = self.tally(component, 0, self._clock.now() + MINUTE)
-            known = self._proofs[component] = whole.compared.get(Reference.RECOUNT.value, Agreement())
-        return known
+        with self._proving:
+            known = self._proofs.get(component)
+            if known is None:
+                whole = self.tally(component, 0, self._clock.now() + MINUTE)
+                known = self._proofs[component] = whole.compared.get(Reference.RECOUNT.value, Agreement())
+            return known
 
     def series(self, component: str, since: int, until: int) -> list[tuple[int, int, Tally]]:
         """The slots of a span in order: start, length, tally. Raises StateError."""
@@ -178,9 +182,11 @@ class Observer:
             self._let_go(now - MOST_MINUTES * MINUTE)
             raise
         with self._adding:
-            for key in keys - self._unstored:
-                if key[1] < current - MINUTE:  # a call that began before the minute's end may still be told
-                    del self._slots[key]
+            for component, start in keys:
+                self._newest[component] = max(start, self._newest.get(component, start))
+            past = [key for key in self._slots.keys() - self._unstored if key[1] < current - MINUTE]
+            for key in past:  # not the last minute: a call that began before its end may still be told
+                del self._slots[key]
 
     def _let_go(self, before: int) -> None:
         with self._adding:
@@ -203,7 +209,7 @@ class Observer:
 
     def _resumed(self, component: str, start: int) -> Tally:
         """A slot that was stored and let go, and is told of again: late facts must not replace early ones."""
-        if self._state is None or start >= self._clock.now() // MINUTE * MINUTE:
+        if self._state is None or start > self._newest.get(component, -1):
             return Tally(component)
         try:
             rows = self._state.tallies(start, start + 1, component)
@@ -264,8 +270,12 @@ def _numbers(value: object, path: str = "") -> dict[str, float]:
 def _decoded(row: TallyRow) -> Tally | None:
     """A slot that cannot be read is left out, and said."""
     try:
-        return decode(row.tally.encode())
+        found = decode(row.tally.encode())
     except msgspec.MsgspecError as error:
         log.error("observer: a stored slot cannot be read",  # noqa: TRY400  the trace tells no more
                   component=row.component, start=row.start, error=str(error))
         return None
+    if found.component != row.component:
+        log.error("observer: a stored slot is another component's", component=row.component, start=row.start)
+        return None
+    return found

@@ -371,9 +371,46 @@ def test_yesterday_is_told_by_the_journal_and_the_days_before_by_the_events(hous
     house.load(*((NOON - age * DAY, "e") for age in (1, 2, 3)))
     for _ in range(2):
         house.run()
-        days = {(TODAY * DAY - w.start) // DAY: w.witness for w in house.told if w.kind == "day"}
+        known = house.state.recounted_days()
+        days = {age: known[house.days.of(NOON - age * DAY)].witness for age in (1, 2, 3)}
         assert days == {1: "journal", 2: "raw events", 3: "raw events"}
-        house.told.clear()
+
+
+def test_a_window_is_told_once_however_often_it_is_looked_at(house):
+    house.load((NOON - 3 * DAY, "e"), (NOON - 2 * DAY, "e"), (NOON - 2 * MINUTE, "e"))
+    house.work()
+    assert len(house.told) == len({(w.kind, w.start, w.end) for w in house.told}) > 0
+    house.told.clear()
+    for _ in range(3):
+        house.run()
+    assert [w for w in house.told if w.kind != "figures"] == []
+
+
+def test_what_disagrees_is_told_when_it_begins_to(house):
+    house.load((NOON - 3 * DAY, "e"))
+    house.run()
+    house.told.clear()
+    house.spoil("UPDATE minute_rollup SET n = n + 1")
+    for _ in range(3):
+        house.run()
+    assert [(w.kind, w.reported, w.recounted) for w in house.told] == [("minute", 2, 1)]
+    house.run(repair=True)
+    assert len(house.told) == 1, "mended is no other window"
+    house.spoil("UPDATE minute_rollup SET n = n + 1")
+    house.run()
+    assert len(house.told) == 2
+
+
+def test_one_event_too_many_is_found_by_either_witness(house):
+    house.load((NOON - HOUR, "begin"))
+    house.load((NOON - 3 * DAY, "e"), (NOON - 2 * MINUTE, "e"))
+    house.spoil("UPDATE minute_rollup SET n = n + 1 WHERE event = 'e'")
+    house.work()
+    found = {w.start: (w.field, w.reported, w.recounted, w.witness) for w in house.auditor.mismatches()
+             if w.kind == "minute"}
+    assert found == {NOON - 3 * DAY: ("e", 2, 1, "raw events"), NOON - 2 * MINUTE: ("e", 2, 1, "journal")}
+    assert house.run(repair=True).repaired == 2
+    assert [w for w in house.auditor.mismatches() if w.kind == "minute"] == []
 
 
 def test_a_day_whose_statistics_are_missing_is_tried_again(house):

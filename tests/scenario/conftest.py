@@ -60,11 +60,12 @@ class Server:
         _, log = process.communicate(timeout=30)
         return process.returncode, log
 
-    def cli(self, *arguments: str, check: int = 0, stdin: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+    def cli(self, *arguments: str, check: int = 0, stdin: bytes | None = None,
+            timeout: float = 300) -> subprocess.CompletedProcess[bytes]:
         """A command against this server, which must end with the given status."""
         done = subprocess.run(
             [sys.executable, "-m", "crossfade", *arguments, "--data", str(self.data)],
-            env=environment(), capture_output=True, input=stdin, timeout=300, check=False,
+            env=environment(), capture_output=True, input=stdin, timeout=timeout, check=False,
         )
         assert done.returncode == check, (done.returncode, done.stdout.decode(), done.stderr.decode())
         return done

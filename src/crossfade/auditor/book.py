@@ -1,7 +1,7 @@
 """Examines, keeps what was found, tells it, and has repaired what may be."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -25,8 +25,10 @@ NAMED = 20
 EDGE = 17 * SECOND + 1
 """The dashboard's moments are no whole minutes, so none is examined."""
 
+_Window = tuple[str, str, int, int]
+"""Component, kind, start and end."""
 Emit = Callable[[Sequence[Recounted]], None]
-"""Is told every window that was compared, once; and again each time that it does not agree."""
+"""Is told every window that was compared, once; and again when it no longer agrees."""
 Repair = Callable[[Collection[int], Collection[date]], None]
 """Has the store count the rollups of minutes and of days anew."""
 CountDays = Callable[[Collection[date]], None]
@@ -60,6 +62,7 @@ class Book:
     def minutes(self, day: date, since: int, until: int) -> Result:
         """Compares minutes of an open day."""
         row = self._state.recounted_days().get(day)
+        doubted = self._doubted()
         examined = self._examiner.minutes(since, until)
         if self._forgotten(since):
             return Result()
@@ -70,12 +73,12 @@ class Book:
             new = replace(new, since=min(since, row.since), until=max(until, row.until),
                           windows=row.windows + _count(outside))
         self._state.put_recount((new,), Replaced(("minute",), since, until), wrong)
-        self._tell(_news(examined.windows, row))
+        self._tell(_news(examined.windows, row, doubted, until))
         return Result(examined.told.count.facts, _count(examined.windows), wrong)
 
     def closed_days(self, days: Sequence[date]) -> Result:
         """Compares consecutive closed days as wholes."""
-        known = self._state.recounted_days()
+        known, doubted = self._state.recounted_days(), self._doubted()
         since, until = self._days.start(min(days)), self._days.bounds(max(days))[1]
         examined = self._examiner.closed_days(days)
         if self._forgotten(since):
@@ -88,7 +91,8 @@ class Book:
         rows = [self._row(day, *self._days.bounds(day), examined, by_day[day]) for day in days]
         wrong = _wrong(examined.windows)
         self._state.put_recount(rows, Replaced(("minute", "hour", "day", "statistics"), since, until), wrong)
-        self._tell([window for day, windows in by_day.items() for window in _news(windows, known.get(day))])
+        self._tell([window for day, windows in by_day.items()
+                    for window in _news(windows, known.get(day), doubted, self._days.bounds(day)[1])])
         return Result(examined.told.count.facts, _count(examined.windows), wrong, len(days) - len(examined.settled))
 
     def figures(self, closed: int) -> Result:
@@ -134,6 +138,10 @@ class Book:
             examined.told.witness, self._clock.now(),
         )
 
+    def _doubted(self) -> set[_Window]:
+        """The windows that are known to disagree."""
+        return {_window(found) for found in self._state.mismatches()}
+
     def _forgotten(self, since: int) -> bool:
         """Whether raw events of the span may be gone: then nobody can tell, and nothing that was counted is worth."""
         return self._store.reach().forgotten > since
@@ -150,12 +158,40 @@ class Book:
             self._emit(new)
 
 
-def _news(windows: Iterable[Recounted], row: RecountedDay | None) -> list[Recounted]:
-    """Those that disagree, and those that were not told before as a part of what is known of their day."""
-    return [
-        window for window in windows
-        if row is None or window.kind != "minute" or not row.since <= window.start < row.until or not window.agrees
-    ]
+def _news(windows: Iterable[Recounted], row: RecountedDay | None, doubted: Container[_Window],
+          end: int) -> list[Recounted]:
+    """Those that nobody was told of yet, and those that agreed before and no longer do.
+
+    ========== =============================== ======
+    agrees     before                          told
+    ========== =============================== ======
+    yes        not compared                    yes
+    yes        compared, whatever came of it   no
+    no         known to disagree               no
+    no         not compared, or agreed         yes
+    ========== =============================== ======
+
+    ``end``: of the day; one that was compared until there was compared as a whole.
+    """
+    return [window for window in windows
+            if (not _compared(window, row, end) if window.agrees else _window(window) not in doubted)]
+
+
+def _compared(window: Recounted, row: RecountedDay | None, end: int) -> bool:
+    """Whether what is known of the window's day has it in it."""
+    if row is None:
+        return False
+    match window.kind:
+        case "minute":
+            return row.since <= window.start < row.until
+        case "statistics":
+            return row.segment is not None
+        case _:
+            return row.until >= end
+
+
+def _window(found: Recounted) -> _Window:
+    return found.component, found.kind, found.start, found.end
 
 
 def _wrong(windows: Iterable[Recounted]) -> tuple[Recounted, ...]:
@@ -164,4 +200,4 @@ def _wrong(windows: Iterable[Recounted]) -> tuple[Recounted, ...]:
 
 def _count(windows: Iterable[Recounted]) -> int:
     """Windows, of which one that disagrees in several fields is told several times."""
-    return len({(window.component, window.kind, window.start, window.end) for window in windows})
+    return len({_window(window) for window in windows})

@@ -52,15 +52,18 @@ def between(connection: Connection, since: int, until: int, component: str | Non
 def coarsen(connection: Connection, now: int, merge: Callable[[Sequence[TallyRow], int], Iterable[TallyRow]]) -> int:
     """Put old slots together; how many. ``merge`` gives those of the new length that take the place of the old ones.
 
-    Only whole new slots are made: an hour when all of its minutes are old.
+    Only whole new slots are made: an hour when all of its minutes are old. One that is there already, since a clock
+    went wrong, is handed in too: nothing takes its place without it.
     """
     count = 0
     for length, longer, keep in COARSER:
         end = (now - keep) // longer * longer
         old = _older(connection, length, end)
         if old:
-            _forget(connection, length, max(row.start for row in old))
-            put(connection, merge(old, longer))
+            last = max(row.start for row in old)
+            there = _within(connection, longer, old[0].start // longer * longer, last)
+            _forget(connection, length, last)
+            put(connection, merge((*old, *there), longer))
             count += len(old)
     return count
 
@@ -71,8 +74,14 @@ def _older(connection: Connection, length: int, end: int) -> tuple[TallyRow, ...
     first = connection.execute(select(func.min(c.start)).where(c.length == length, c.start < end)).scalar()
     if first is None:
         return ()
-    until = min(end, (first // DAY + 1) * DAY)
-    query = select(c.component, c.start, c.length, c.run, c.tally).where(c.length == length, c.start < until)
+    return _within(connection, length, first, min(end, (first // DAY + 1) * DAY) - 1)
+
+
+def _within(connection: Connection, length: int, first: int, last: int) -> tuple[TallyRow, ...]:
+    """Slots of that length that start in the span, the oldest first."""
+    c = tallies.c
+    query = select(c.component, c.start, c.length, c.run, c.tally).where(
+        c.length == length, c.start >= first, c.start <= last)
     return tuple(TallyRow(*row) for row in connection.execute(query.order_by(c.start)))
 
 

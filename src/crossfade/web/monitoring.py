@@ -58,6 +58,7 @@ async def migration(app: AppDependency) -> dict[str, Json]:
     return quality.migration_json(
         view.at, app.monitor.health(), view.qualities, app.reader.components, app.state.flags(),
         recommendations=app.monitor.recommendations(), alerts=[alert_json(alert) for alert in app.alerts.live()],
+        trouble=app.monitor.trouble,
     )
 
 

@@ -36,14 +36,17 @@ def health_json(health: Health) -> dict[str, Json]:
 
 
 def window_of(text: str | None, now: int) -> Window | None:
-    """``15m``, ``24h``, ``7d``, or a moment since when; None for none. Raises HTTPError for anything else."""
+    """``15m``, ``24h``, ``7d``, or a moment since when; None for none. Raises HTTPError for anything else.
+
+    Nothing is known from before 1970, so that is where a longer one begins.
+    """
     if text is None:
         return None
     unit = _UNITS.get(text[-1:])
     try:
         if unit is not None and text[:-1].isdecimal():
-            length = timedelta(**{unit: int(text[:-1][:9])}) // timedelta(microseconds=1)
-            return Window(now - length, now + 1)
+            length = timedelta(**{unit: int(text[:-1])}) // timedelta(microseconds=1)
+            return Window(max(0, now - length), now + 1)
         moment = read_iso(text)
         since = None if moment is None else micros(moment)
     except (OverflowError, ValueError):
@@ -51,16 +54,18 @@ def window_of(text: str | None, now: int) -> Window | None:
     if since is None or since > now:
         raise HTTPError(400, "bad_window", f"{text[:40]!r} is no window: give 15m, 24h or 7d, or a moment in ISO 8601 "
                         "that is past")
-    return Window(since, now + 1)
+    return Window(max(0, since), now + 1)
 
 
 def migration_json(at: int, health: Health, qualities: Iterable[Quality], components: Mapping[str, Component],
-                   flags: Flags, *, recommendations: Iterable[msgspec.Struct], alerts: list[Json]) -> dict[str, Json]:
-    """The guide's migration dashboard."""
+                   flags: Flags, *, recommendations: Iterable[msgspec.Struct], alerts: list[Json],
+                   trouble: str | None = None) -> dict[str, Json]:
+    """The guide's migration dashboard. ``trouble``: why it is not of this moment."""
     told = list(qualities)
     real = [quality for quality in told if quality.data_source == "real"]
     return {
         "at": iso(at),
+        "trouble": trouble,
         "status": f"{len(real)} of {len(told)} components are real",
         "health": health.value,
         "healthComponent": health.component,
