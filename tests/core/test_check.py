@@ -27,8 +27,8 @@ from crossfade.core.payloads import (
     Service,
     SystemMetrics,
 )
-from crossfade.core.plan import ModelError
 from crossfade.core.rule import AtMost, Monotone, OneRowADay, OnlyIf, Rule, Unique
+from crossfade.core.shape import ModelError
 from crossfade.sources.business import MockBusiness
 from crossfade.sources.history import MockHistory
 from crossfade.sources.infrastructure import MockInfrastructure

@@ -12,8 +12,8 @@ from msgspec.structs import replace
 
 from .clock import SECOND, iso
 from .payloads import Payload
-from .plan import Field, Inner, Leaf, Many, ModelError, Node, Plan, is_gap, parts, plan_of, slots
 from .series import daily, unique
+from .shape import Field, Inner, Leaf, Many, ModelError, Node, Shape, is_gap, parts, shape_of, slots
 from .value import clip, is_number, short
 
 LEAD = SECOND
@@ -106,10 +106,10 @@ class _Look:
 
     def payload(self, payload: object, previous: object) -> None:
         if isinstance(payload, Struct):
-            plan = plan_of(type(payload))
-            self._struct(payload, plan)
-            if plan.monotone and type(previous) is type(payload):
-                self._monotone(payload, previous, plan)
+            shape = shape_of(type(payload))
+            self._struct(payload, shape)
+            if shape.monotone and type(previous) is type(payload):
+                self._monotone(payload, previous, shape)
         elif isinstance(payload, tuple):
             self._items(payload, None)
         else:
@@ -121,9 +121,9 @@ class _Look:
         self.valid = 0
         self._fail("payload", payload, reason)
 
-    def _struct(self, struct: Struct, plan: Plan) -> None:
+    def _struct(self, struct: Struct, shape: Shape) -> None:
         before = len(self.failures)
-        for field in plan.values:
+        for field in shape.values:
             value = getattr(struct, field.name, None)
             node = field.node
             if type(node) is not Leaf:
@@ -132,17 +132,17 @@ class _Look:
                 self._judge(field.label, value, node)
             elif not field.voluntary and (field.only_if is None or getattr(struct, field.only_if, None) != 0):
                 self._gap(field.label, value, node)
-        for rule in plan.at_most:
+        for rule in shape.at_most:
             value, other = getattr(struct, rule.field, None), getattr(struct, rule.other, None)
             if is_number(value) and is_number(other) and value > other:
-                reason = f"above {plan.labels[rule.other]}, {short(other)}"
-                self._break(plan.labels[rule.field], value, reason, before)
+                reason = f"above {shape.labels[rule.other]}, {short(other)}"
+                self._break(shape.labels[rule.field], value, reason, before)
 
-    def _monotone(self, payload: Struct, previous: Struct, plan: Plan) -> None:
-        for rule in plan.monotone:
+    def _monotone(self, payload: Struct, previous: Struct, shape: Shape) -> None:
+        for rule in shape.monotone:
             value, last = getattr(payload, rule.field, None), getattr(previous, rule.field, None)
             if is_number(value) and is_number(last) and value < last:
-                self._break(plan.labels[rule.field], value, f"below {short(last)}, what it was before", 0)
+                self._break(shape.labels[rule.field], value, f"below {short(last)}, what it was before", 0)
 
     def _within(self, label: str, value: object, node: Node) -> None:
         before = len(self.failures)
@@ -154,7 +154,7 @@ class _Look:
             case Leaf() if not is_gap(value):
                 self._judge("", value, node)
             case Inner() if isinstance(value, node.model):
-                self._struct(value, plan_of(type(value)))
+                self._struct(value, shape_of(type(value)))
             case Many() if isinstance(value, list | tuple | set | frozenset | dict):
                 self._many(value, node)
             case _ if is_gap(value):
@@ -180,42 +180,42 @@ class _Look:
             return
         first = items[0]
         if isinstance(node, Inner):
-            self._rows(items, plan_of(node.model))
+            self._rows(items, shape_of(node.model))
         elif node is not None:
             for number, item in enumerate(items):
                 self._within(f"[{number}]", item, node)
         elif isinstance(first, Struct):
-            self._rows(items, plan_of(type(first)))
+            self._rows(items, shape_of(type(first)))
         else:
             self.give_up(first, "no row of a series")
 
-    def _rows(self, rows: Sequence[object], plan: Plan) -> None:
-        if plan.by_day:
-            rows = rows[_beginning(rows, plan.values):]
-        keys = self._keys(rows, plan)
-        if not keys and self._columns(rows, plan):
+    def _rows(self, rows: Sequence[object], shape: Shape) -> None:
+        if shape.by_day:
+            rows = rows[_beginning(rows, shape.values):]
+        keys = self._keys(rows, shape)
+        if not keys and self._columns(rows, shape):
             return
         for number, row in enumerate(rows):
             before, valid = len(self.failures), self.valid
-            if type(row) is not plan.model:
-                self.expected += (size := slots(plan.model))
+            if type(row) is not shape.model:
+                self.expected += (size := slots(shape.model))
                 self.present += size
-                self._fail("", row, f"no {plan.model.__name__}")
+                self._fail("", row, f"no {shape.model.__name__}")
             else:
-                self._struct(row, plan)
+                self._struct(row, shape)
             if number in keys:
                 # Nobody knows what the values of such a row belong to.
                 self.valid = valid
-                self._fail("", getattr(row, plan.key.name, None) if plan.key else None, keys[number])
+                self._fail("", getattr(row, shape.key.name, None) if shape.key else None, keys[number])
             if len(self.failures) > before:
-                self._name(_row_name(row, number, plan), before)
+                self._name(_row_name(row, number, shape), before)
 
-    def _columns(self, rows: Sequence[object], plan: Plan) -> bool:
+    def _columns(self, rows: Sequence[object], shape: Shape) -> bool:
         """Looks at whole columns at once; False if anything is unusual, to be found row by row."""
-        if plan.at_most or set(map(type, rows)) != {plan.model}:
+        if shape.at_most or set(map(type, rows)) != {shape.model}:
             return False
         known = excused = 0
-        for field in plan.values:
+        for field in shape.values:
             node = field.node
             if not isinstance(node, Leaf) or node.all_valid is None:
                 return False
@@ -229,21 +229,21 @@ class _Look:
             elif field.only_if is not None:
                 others = map(attrgetter(field.only_if), rows)
                 excused += sum(value is None and other == 0 for value, other in zip(column, others, strict=True))
-        self.expected += len(rows) * len(plan.values) - excused
+        self.expected += len(rows) * len(shape.values) - excused
         self.present += known
         self.valid += known
         return True
 
-    def _keys(self, rows: Sequence[object], plan: Plan) -> dict[int, str]:
+    def _keys(self, rows: Sequence[object], shape: Shape) -> dict[int, str]:
         """What is wrong with the rows' keys; the days that are left out are counted as gaps."""
-        if plan.key is None:
+        if shape.key is None:
             return {}
-        node = plan.key.node
-        values = [getattr(row, plan.key.name, None) for row in rows]
-        if plan.by_day:
+        node = shape.key.node
+        values = [getattr(row, shape.key.name, None) for row in rows]
+        if shape.by_day:
             days = daily(values, self._now)
             if days.missing:
-                self.expected += days.missing * slots(plan.model)
+                self.expected += days.missing * slots(shape.model)
             return days.wrong
         judged = {}
         if isinstance(node, Leaf):
@@ -290,6 +290,6 @@ def _beginning(rows: Sequence[object], fields: Sequence[Field]) -> int:
     ), 0)
 
 
-def _row_name(row: object, number: int, plan: Plan) -> str:
-    key = getattr(row, plan.key.name, None) if plan.key else None
+def _row_name(row: object, number: int, shape: Shape) -> str:
+    key = getattr(row, shape.key.name, None) if shape.key else None
     return f"[{short(key)}]" if isinstance(key, str) and key else f"[{number}]"

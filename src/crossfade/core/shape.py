@@ -27,7 +27,7 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Inner:
-    """A struct within. Its plan is looked up when it is met: a model may hold itself."""
+    """A struct within. Its shape is looked up when it is met: a model may hold itself."""
 
     model: type[Struct]
     optional: bool
@@ -60,7 +60,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Shape:
     """What is looked at in one kind of struct."""
 
     model: type[Struct]
@@ -76,8 +76,8 @@ class Plan:
 
 
 @lru_cache(maxsize=256)
-def plan_of(model: type[Struct]) -> Plan:
-    """The plan of a model. Raises ModelError."""
+def shape_of(model: type[Struct]) -> Shape:
+    """The shape of a model. Raises ModelError."""
     try:
         found = kinds.type_info(model)
         rules = tuple(getattr(model, "CHECKS", ()))
@@ -85,20 +85,20 @@ def plan_of(model: type[Struct]) -> Plan:
         raise ModelError(f"{model.__name__} cannot be read: {error}") from error
     if not isinstance(found, kinds.StructType):
         raise ModelError(f"{model.__name__} is no msgspec Struct")
-    return _plan(model, found, rules)
+    return _shape(model, found, rules)
 
 
 def slots(model: type[Struct], within: frozenset[type[Struct]] = frozenset()) -> int:
     """How many plain values a struct of the model holds; collections within, whose length is not known, aside."""
     if model in within:
         return 0
-    return sum(_room(field.node, within | {model}) for field in plan_of(model).values)
+    return sum(_room(field.node, within | {model}) for field in shape_of(model).values)
 
 
 def parts(model: type[Struct]) -> list[type[Struct]]:
     """The models of the structs within. Raises ModelError."""
     found = []
-    for field in plan_of(model).values:
+    for field in shape_of(model).values:
         node = field.node
         while isinstance(node, Many):
             node = node.item
@@ -122,7 +122,7 @@ def _room(node: Node, within: frozenset[type[Struct]]) -> int:
             return 0
 
 
-def _plan(model: type[Struct], found: kinds.StructType, rules: tuple[Rule, ...]) -> Plan:
+def _shape(model: type[Struct], found: kinds.StructType, rules: tuple[Rule, ...]) -> Shape:
     labels = {each.name: each.encode_name for each in found.fields}
     only_if = {}
     voluntary = {rule.field for rule in rules if isinstance(rule, Voluntary)}
@@ -139,7 +139,7 @@ def _plan(model: type[Struct], found: kinds.StructType, rules: tuple[Rule, ...])
     fields = [Field(each.name, each.encode_name, _node(each.type), only_if.get(each.name), each.name in voluntary)
               for each in found.fields]
     key = keys[0] if keys else None
-    return Plan(
+    return Shape(
         model=model,
         values=tuple(each for each in fields if key is None or each.name != key.field),
         key=next((each for each in fields if key is not None and each.name == key.field), None),
