@@ -123,6 +123,27 @@ def aggregate(url: Url = None, data: Data = None, as_json: AsJson = False) -> No
     command.aggregate(url=url, data=data, as_json=as_json)
 
 
+def _component_names(incomplete: str) -> list[str]:
+    names = ("businessMetrics", "systemMetrics", "infrastructureMetrics", "historicalData")
+    return [name for name in names if name.lower().startswith(incomplete.lower())]
+
+
+@app.command()
+def rollback(
+    components: Annotated[list[str] | None, typer.Argument(help="Which components.", show_default=False,
+                                                           autocompletion=_component_names)] = None,
+    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
+    reason: Annotated[str | None, typer.Option(help="Why, for the audit log.", show_default=False)] = None, *,
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Takes components off their real sources at once, in one transaction, and says how long it took."""
+    from crossfade.cli import rollback as command
+
+    if bool(components) == everything:
+        raise typer.BadParameter("name components, or give --all", param_hint="COMPONENTS")
+    command.rollback(components or (), reason=reason, url=url, data=data, as_json=as_json)
+
+
 @app.command()
 def quality(
     component: Annotated[str | None, typer.Argument(help="One component, with all that is known of it.",

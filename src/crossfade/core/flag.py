@@ -120,6 +120,11 @@ def stage(flags: Flags, flag: str) -> Stage:
     return Stage.LIVE if flags.fallback_on_error else Stage.REAL_ONLY
 
 
+def retreat(use_real: Iterable[str]) -> dict[str, FlagValue]:
+    """What undoes components at once, by their ``use_real_…`` flags: no real source, and the stand-ins allowed."""
+    return {**dict.fromkeys(use_real, False), "fallback_on_error": True}
+
+
 def names_of(use_real: Iterable[str]) -> tuple[str, ...]:
     """All flags there are, with these components' ``use_real_…``."""
     suffixes = [flag[len(USE_REAL):] for flag in use_real]
