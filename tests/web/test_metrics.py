@@ -146,6 +146,7 @@ def test_the_ledger_and_the_events(app: App) -> None:
     assert of(found, "ledger_sent_total") == 5
     assert of(found, "ledger_rejected_total", ("reason", "too_old")) == 1
     assert of(found, "ledger_rejected_total", ("reason", "other")) == 3
+    assert "whatever a client says" not in {label for _, labels in found for _, label in labels}
     assert of(found, "ledger_dropped_total", ("reason", "sampled")) == 7
     assert of(found, "trackers", ("state", "live")) == 1
     assert of(found, "trackers", ("state", "silent")) == 0
