@@ -138,8 +138,7 @@ def test_the_ledger_and_the_events(app: App) -> None:
     send(app, {"batch": [{"type": "track", "event": "e", "userId": "u", "messageId": "m", "sequence": 1}],
                "tracker": account})
     assert of(told(app), "events_pending") == app.journal.pending_events > 0
-    app.loader.start()
-    app.loader.close()
+    assert app.loader.load_pending() == 1
     found = told(app)
     assert of(found, "events_stored_total") == of(found, "ledger_arrived_total") == 1
     assert of(found, "events_pending") == 0
