@@ -138,14 +138,14 @@ def test_the_ledger_and_the_events(app: App) -> None:
     send(app, {"batch": [{"type": "track", "event": "e", "userId": "u", "messageId": "m", "sequence": 1}],
                "tracker": account})
     assert of(told(app), "events_pending") == app.journal.pending_events > 0
-    app.loader.start()
-    app.loader.close()
+    assert app.loader.load_pending() == 1
     found = told(app)
     assert of(found, "events_stored_total") == of(found, "ledger_arrived_total") == 1
     assert of(found, "events_pending") == 0
     assert of(found, "ledger_sent_total") == 5
     assert of(found, "ledger_rejected_total", ("reason", "too_old")) == 1
     assert of(found, "ledger_rejected_total", ("reason", "other")) == 3
+    assert "whatever a client says" not in {label for _, labels in found for _, label in labels}
     assert of(found, "ledger_dropped_total", ("reason", "sampled")) == 7
     assert of(found, "trackers", ("state", "live")) == 1
     assert of(found, "trackers", ("state", "silent")) == 0
