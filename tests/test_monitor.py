@@ -155,8 +155,11 @@ def test_a_wrong_window_lowers_it_once_and_until_it_is_mended(house: House) -> N
 
 def test_mended_it_is_whole_again(house: House) -> None:
     house.audit(*map(house.recounted, range(99)), house.recounted(99, wrong=1))
+    house.flags["use_real_businessMetrics"] = True
+    house.read()
     house.state.put_recount((), Replaced(("minute",), 0, NOW), ())
     assert house.proof() == (100, 100)
+    assert "recount says" not in house.monitor.quality(BUSINESS).sentence
 
 
 def test_fields_of_one_window_are_one(house: House) -> None:

@@ -151,6 +151,7 @@ def agreement(name: str, found: Proof | None, thresholds: Thresholds, example: s
         more = needed(0, 0, wanted / 100, thresholds.confidence)
         return Dimension(name, None, wanted, Status.INCONCLUSIVE,
                          f"Nothing was compared yet: {_windows(more)} that agree would prove {shown(wanted)}.")
+    example = example if found.agreeing < found.compared else None  # what was mended is no example any more
     told = f"{found.agreeing:,} of {found.compared:,} compared windows agree ({shown(found.figure)})"
     if found.low >= wanted:
         return Dimension(name, found.low, wanted, Status.PASS, f"{told}, which proves {shown(found.low)}.", example)
