@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from crossfade.auditor.plan import AGAIN, GROUP_DAYS, GROUP_EVENTS, RETRY, due, grouped
+from crossfade.auditor.plan import AGAIN, ANYWAY, GROUP_DAYS, GROUP_EVENTS, RETRY, due, grouped
 from crossfade.state.recounts import RecountedDay
 
 NOW = 1_790_000_000_000_000
@@ -29,6 +29,8 @@ def row(segment, at=NOW):
     (8, row(None, NOW - RETRY), True),
     (8, row(None, NOW - RETRY + 1), False),
     (0, row(0), False),
+    (7, row(7, NOW - ANYWAY + 1), False),
+    (7, row(7, NOW - ANYWAY), True),  # nothing touched it that anybody knows of
 ])
 def test_when_a_closed_day_is_due(touched, known, is_due):
     found = due([DAY], {DAY: touched} if touched else {}, {} if known is None else {DAY: known}, NOW)

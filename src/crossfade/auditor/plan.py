@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 
-from crossfade.core.clock import HOUR, MINUTE
+from crossfade.core.clock import DAY, HOUR, MINUTE
 from crossfade.state.recounts import RecountedDay
 
 GROUP_EVENTS = 100_000
@@ -13,10 +13,14 @@ RETRY = 10 * MINUTE
 """How long a day waits that could not be compared as a whole."""
 AGAIN = HOUR
 """How long a day that late events keep changing waits before it is examined again."""
+ANYWAY = 7 * DAY
+"""After which a day is examined again though nothing touched it: a figure may go wrong by other ways than events."""
 
 
 def due(days: Sequence[date], touched: Mapping[date, int], known: Mapping[date, RecountedDay], now: int) -> list[date]:
-    """Of the closed days those that were never examined as a whole, or that a later segment touched; newest first."""
+    """Of the closed days those that were never examined as a whole, not since a later segment touched them, or not for
+    long; newest first.
+    """
     return [day for day in sorted(days, reverse=True) if _is_due(touched.get(day, 0), known.get(day), now)]
 
 
@@ -25,7 +29,7 @@ def _is_due(touched: int, row: RecountedDay | None, now: int) -> bool:
         return True
     if row.segment is None:
         return now - row.at >= RETRY
-    return touched > row.segment and now - row.at >= AGAIN
+    return now - row.at >= (AGAIN if touched > row.segment else ANYWAY)
 
 
 def grouped(days: Sequence[date], events: Mapping[date, int], by_journal: date | None) -> list[date]:
