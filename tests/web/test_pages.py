@@ -14,6 +14,7 @@ from msgspec import Meta, Struct
 from crossfade.core.payloads import HistoryPoint
 from crossfade.core.reading import Origin, Reading
 from crossfade.web import pages
+from crossfade.web.layouts import LAYOUTS
 from crossfade.web.live import DEFAULT_DAYS
 
 from .page_samples import (
@@ -133,7 +134,7 @@ def test_a_payload_of_the_wrong_shape_shows_dashes() -> None:
 
 def test_every_path_lies_in_its_payload() -> None:
     for each in ALL_REAL:
-        layout = pages.LAYOUTS[each.component]
+        layout = LAYOUTS[each.component]
         payload: object = msgspec.to_builtins(each.payload)
         missing = object()
         items = pages.lookup(payload, layout.rows)
