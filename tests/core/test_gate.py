@@ -70,7 +70,8 @@ def test_a_gate_that_cannot_be_judged_is_none(wrong: dict[str, float], why: str)
 
 
 FIGURES = st.none() | st.floats()
-FACTS = st.builds(Fact, FIGURES, st.integers(-5, 5_000), k=st.none() | st.integers(-5, 5_000), low=FIGURES, high=FIGURES)
+FACTS = st.builds(Fact, FIGURES, st.integers(-5, 5_000), k=st.none() | st.integers(-5, 5_000),
+                  low=FIGURES, high=FIGURES)
 
 
 @given(FACTS, st.floats(0, 100), st.sampled_from(["least", "most"]))

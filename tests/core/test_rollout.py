@@ -285,7 +285,8 @@ def test_a_window_never_looks_back_behind_the_step() -> None:
 
 MEASURED = st.sampled_from([GOOD, GOOD, GOOD, BAD, LOW, NONE])
 COMMANDS = st.sampled_from([None] * 12 + [Command(action, "ann", "why") for action in Action])
-HANDS = st.sampled_from([None] * 12 + [(BUSINESS, True), (BUSINESS, False), (PERCENT, 70), ("fallback_on_error", False)])
+HANDS = st.sampled_from(
+    [None] * 12 + [(BUSINESS, True), (BUSINESS, False), (PERCENT, 70), ("fallback_on_error", False)])
 TICKS = st.lists(st.tuples(
     MEASURED, COMMANDS, HANDS, st.sampled_from([-HOUR, 0, SECOND, MINUTE, MINUTE, 5 * MINUTE, HOUR]),
     st.sampled_from([(), (), ("web-2",)])), max_size=60)

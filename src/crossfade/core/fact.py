@@ -62,7 +62,7 @@ def of_ledger(standing: Standing, name: str) -> Fact:
         raise ValueError(f"the ledger has no figure {name!r}")
     if name == "completeness":
         due = standing.sent - standing.waiting
-        return Fact(completeness(standing), due, k=standing.arrived) if due > 0 else NOTHING
+        return Fact(completeness(standing), due, k=min(standing.arrived, due)) if due > 0 else NOTHING
     value = getattr(standing, name)
     return Fact(float(sum(value.values()) if isinstance(value, Mapping) else value), standing.sent)
 
@@ -76,9 +76,13 @@ def of_alerts(alerts: Iterable[Alert], name: str, component: str = "") -> Fact:
 
 def of_live(value: object) -> Fact:
     """A figure that the dashboard shows; what is no number is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return NOTHING
-    return Fact(float(value), 1)
+    try:
+        figure = float(value)
+    except OverflowError:  # an integer that no float holds
+        return NOTHING
+    return Fact(figure, 1) if math.isfinite(figure) else NOTHING
 
 
 def _proved(proof: Proof | None, example: str | None) -> Fact:
