@@ -16,6 +16,8 @@ app = typer.Typer(
 )
 flags_app = typer.Typer(no_args_is_help=False, help="Shows and sets the flags of a running server.")
 app.add_typer(flags_app, name="flags")
+rollout_app = typer.Typer(no_args_is_help=True, help="Plans of a rollout.")
+app.add_typer(rollout_app, name="rollout")
 alerts_app = typer.Typer(no_args_is_help=False, help="Shows, acknowledges and silences what is wrong.")
 app.add_typer(alerts_app, name="alerts")
 
@@ -142,6 +144,18 @@ def rollback(
     if bool(components) == everything:
         raise typer.BadParameter("name components, or give --all", param_hint="COMPONENTS")
     command.rollback(components or (), reason=reason, url=url, data=data, as_json=as_json)
+
+
+@rollout_app.command("plan")
+def rollout_plan(
+    file: Annotated[Path | None, typer.Argument(help="A plan of your own, in TOML, to be checked.",
+                                                dir_okay=False, show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prints the built-in plan, to begin with; or checks one, and names each problem with its line."""
+    from crossfade.cli import rollout as command
+
+    command.plan(file, as_json=as_json)
 
 
 @app.command()
