@@ -128,12 +128,11 @@ class Monitor:
 
     def _standing(self, component: str, window: Window, wrong: Iterable[Recounted]) -> Quality:
         tally = self._observer.tally(component, window.since, window.until)
-        own = [one for one in wrong if one.component == component]
-        proved = self._observer.proof(component)
-        compared = max(proved.compared, len(_windows(own)))
+        mismatches = comparisons(one for one in wrong if one.component == component)
+        compared = max(self._observer.proof(component).compared, len(mismatches))
         if compared:
-            tally.compared[Reference.RECOUNT.value] = Agreement(compared - len(_windows(own)), compared)
-        for mismatch in comparisons(own):
+            tally.compared[Reference.RECOUNT.value] = Agreement(compared - len(mismatches), compared)
+        for mismatch in mismatches:
             tally.add_example(mismatch)
         return self._assess(tally, window)
 

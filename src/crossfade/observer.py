@@ -112,12 +112,7 @@ class Observer:
 
     def tally(self, component: str, since: int, until: int) -> Tally:
         """What became of the component over a span, to whole slots. Raises StateError."""
-        with self._storing:  # nothing is in both places, or in neither
-            stored = self._stored(since, until, component)
-            with self._adding:
-                held = [merge(Tally(component), tally) for (name, start), tally in self._slots.items()
-                        if name == component and start < until and start + MINUTE > since]
-        return merge_all(component, (*stored, *held))
+        return merge_all(component, (tally for _, _, tally in self._overlapping(component, since, until)))
 
     def proof(self, component: str) -> Agreement:
         """All comparisons with the recount that there ever were. Raises StateError when it is asked the first time."""
@@ -130,20 +125,11 @@ class Observer:
 
     def series(self, component: str, since: int, until: int) -> list[tuple[int, int, Tally]]:
         """The slots of a span in order: start, length, tally. Raises StateError."""
-        with self._storing:
-            rows = [] if self._state is None else [
-                (row.start, row.length, found) for row in self._state.tallies(since, until, component)
-                if not self._holds(row) and (found := _decoded(row)) is not None
-            ]
-            with self._adding:
-                rows += [(start, MINUTE, merge(Tally(component), tally))
-                         for (name, start), tally in self._slots.items()
-                         if name == component and start < until and start + MINUTE > since]
-        together: dict[tuple[int, int], Tally] = {}
-        for start, length, tally in rows:
-            known = together.get((start, length))
-            together[start, length] = tally if known is None else merge(known, tally)
-        return [(start, length, tally) for (start, length), tally in sorted(together.items())]
+        slots: dict[tuple[int, int], Tally] = {}
+        for start, length, tally in self._overlapping(component, since, until):
+            known = slots.get((start, length))
+            slots[start, length] = tally if known is None else merge(known, tally)
+        return [(start, length, tally) for (start, length), tally in sorted(slots.items())]
 
     # Kept
 
@@ -218,11 +204,17 @@ class Observer:
         mine = (row for row in rows if row.run == self._run and row.start == start and row.length == MINUTE)
         return next((found for row in mine if (found := _decoded(row)) is not None), Tally(component))
 
-    def _stored(self, since: int, until: int, component: str) -> list[Tally]:
-        if self._state is None:
-            return []
-        rows = self._state.tallies(since, until, component)
-        return [found for row in rows if not self._holds(row) and (found := _decoded(row)) is not None]
+    def _overlapping(self, component: str, since: int, until: int) -> list[tuple[int, int, Tally]]:
+        """Every slot of the span, stored or held, each run's for itself: start, length, tally."""
+        with self._storing:  # nothing is in both places, or in neither
+            found = [] if self._state is None else [
+                (row.start, row.length, tally) for row in self._state.tallies(since, until, component)
+                if not self._holds(row) and (tally := _decoded(row)) is not None
+            ]
+            with self._adding:
+                return found + [(start, MINUTE, merge(Tally(component), tally))
+                                for (name, start), tally in self._slots.items()
+                                if name == component and start < until and start + MINUTE > since]
 
     def _holds(self, row: TallyRow) -> bool:
         """Whether the slot is in memory, where it is at least as complete."""

@@ -11,6 +11,8 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from .summed import summed
+
 MOST_SPANS = 1_000
 """Spans that are kept of a tracker; before them the smallest numbers' gaps are only counted."""
 PATIENCE = 2.5
@@ -217,8 +219,8 @@ def add(one: Standing, other: Standing) -> Standing:
     """Two standings together, without their gaps."""
     return Standing(
         one.sent + other.sent, one.arrived + other.arrived, one.stored + other.stored,
-        one.deduplicated + other.deduplicated, together(one.rejected, other.rejected),
-        together(one.dropped, other.dropped),
+        one.deduplicated + other.deduplicated, summed(one.rejected, other.rejected),
+        summed(one.dropped, other.dropped),
         one.waiting + other.waiting, one.missing + other.missing,
     )
 
@@ -241,8 +243,3 @@ def completeness(standing: Standing) -> float | None:
 def spans_of(numbers: Iterable[int]) -> tuple[Span, ...]:
     """The numbers as spans; 0 is no number."""
     return union((number, number) for number in numbers if number)
-
-
-def together(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    """Counts by reason, added up."""
-    return {reason: one.get(reason, 0) + other.get(reason, 0) for reason in (*one, *other)}

@@ -7,6 +7,7 @@ is asked for, stays exact; and so that the order in which sketches are merged ma
 from collections.abc import Mapping
 
 from .latency import BUCKETS, bucket_of, quantile_ms
+from .summed import summed
 
 MOST = 96
 
@@ -20,10 +21,7 @@ def bucket(latency_us: int) -> int:
 
 def merged(one: Sketch, other: Sketch) -> dict[int, int]:
     """Both together."""
-    counts = dict(one)
-    for number, count in other.items():
-        counts[number] = counts.get(number, 0) + count
-    return folded(counts)
+    return folded(summed(one, other))
 
 
 def folded(counts: dict[int, int]) -> dict[int, int]:

@@ -4,7 +4,7 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import reduce
 
 import msgspec
@@ -15,6 +15,7 @@ from .comparison import Comparison
 from .observation import Observation, Served
 from .reading import Origin
 from .sketch import bucket, merged
+from .summed import summed
 from .value import clip, short
 
 KEPT = 2
@@ -156,8 +157,8 @@ def merge(one: Tally, other: Tally) -> Tally:
         component=one.component,
         since=_both(min, one.since, other.since),
         until=_both(max, one.until, other.until),
-        calls=_summed(one.calls, other.calls),
-        errors={source: _summed(one.errors.get(source, {}), other.errors.get(source, {}))
+        calls=summed(one.calls, other.calls),
+        errors={source: summed(one.errors.get(source, {}), other.errors.get(source, {}))
                 for source in one.errors.keys() | other.errors.keys()},
         expected=one.expected + other.expected,
         present=one.present + other.present,
@@ -166,7 +167,7 @@ def merge(one: Tally, other: Tally) -> Tally:
         newest=max((each for each in (one.newest, other.newest) if each is not None), default=None),
         oldest_age=_both(max, one.oldest_age, other.oldest_age),
         ahead=one.ahead + other.ahead,
-        served=_summed(one.served, other.served),
+        served=summed(one.served, other.served),
         synthetic=one.synthetic + other.synthetic,
         undeclared=one.undeclared + other.undeclared,
         shed=one.shed + other.shed,
@@ -220,10 +221,6 @@ def _examples_of(seen: Observation) -> Iterable[Example]:
 
 def _count(counts: dict[str, int], key: str, more: int = 1) -> None:
     counts[key] = counts.get(key, 0) + more
-
-
-def _summed(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
-    return {key: one.get(key, 0) + other.get(key, 0) for key in one.keys() | other.keys()}
 
 
 def _both(choose: Callable[[int, int], int], one: int | None, other: int | None) -> int | None:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from crossfade.core import line
-from crossfade.core.ledger import NOTHING, Arrivals, Entry, Heard, Standing, add, enter, is_settled, stand, together
+from crossfade.core.ledger import NOTHING, Arrivals, Entry, Heard, Standing, add, enter, is_settled, stand
+from crossfade.core.summed import summed
 
 from .port import Ledger
 
@@ -84,7 +85,7 @@ class Accounts:
     def _note_nameless(self, heard: Sequence[Heard]) -> None:
         nameless: Mapping[str, int] = {}
         for one in heard:
-            nameless = together(nameless, one.statement.nameless)
+            nameless = summed(nameless, one.statement.nameless)
         if nameless:
             self._add_to_past(0, NOTHING, nameless)
 
@@ -93,7 +94,7 @@ class Accounts:
         self._do("put_past", {
             "trackers": count + trackers,
             "standing": msgspec.json.encode(add(_decode_standing(before), standing)).decode(),
-            "nameless": msgspec.json.encode(together(_decode_nameless(refused), nameless)).decode(),
+            "nameless": msgspec.json.encode(summed(_decode_nameless(refused), nameless)).decode(),
         })
 
 
