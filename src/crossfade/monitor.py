@@ -15,7 +15,7 @@ from crossfade.core.alarm import alerts
 from crossfade.core.alert import Condition
 from crossfade.core.clock import SECOND, Clock
 from crossfade.core.comparison import Comparison, Reference, compare, of_window
-from crossfade.core.flag import PERCENT, Flags, shadows
+from crossfade.core.flag import Flags, shadows, share
 from crossfade.core.ledger import Standing
 from crossfade.core.quality import Health, Quality, assess, health
 from crossfade.core.recounted import Recounted
@@ -23,7 +23,6 @@ from crossfade.core.tally import Agreement, Tally
 from crossfade.core.threshold import Ledger, Thresholds, Window
 from crossfade.observer import Observer
 from crossfade.reader import Reader
-from crossfade.sources.component import Component
 from crossfade.state.errors import StateError
 from crossfade.store.port import StoreError
 
@@ -124,7 +123,7 @@ class Monitor:
     def _wanted_real(self) -> set[str]:
         """The components of which some viewers should get real values."""
         flags = self._flags()
-        return {component.name for component in self._reader.components.values() if _some_real(component, flags)}
+        return {component.name for component in self._reader.components.values() if share(flags, component.flag)}
 
     def _standing(self, component: str, window: Window, wrong: Iterable[Recounted]) -> Quality:
         tally = self._observer.tally(component, window.since, window.until)
@@ -171,9 +170,4 @@ def _windows(found: Iterable[Recounted]) -> Mapping[tuple[str, str, int, int], l
     for one in found:
         windows.setdefault((one.component, one.kind, one.start, one.end), []).append(one)
     return windows
-
-
-def _some_real(component: Component, flags: Flags) -> bool:
-    suffix = component.flag.removeprefix("use_real_")
-    return bool(flags[component.flag]) and flags[PERCENT + suffix] > 0
 

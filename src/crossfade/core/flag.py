@@ -110,10 +110,15 @@ def shadows(flags: Flags, flag: str) -> bool:
     return bool(flags.values.get(SHADOW + flag[len(USE_REAL):], False))
 
 
+def share(flags: Flags, flag: str) -> int:
+    """Of the viewers, how many per cent get the real source of the component with this ``use_real_…`` flag."""
+    return int(flags[PERCENT + flag[len(USE_REAL):]]) if flags[flag] else 0
+
+
 def stage(flags: Flags, flag: str) -> Stage:
     """How far the component with this ``use_real_…`` flag is."""
-    percent = flags[PERCENT + flag[len(USE_REAL):]]
-    if not flags[flag] or not percent:
+    percent = share(flags, flag)
+    if not percent:
         return Stage.SHADOW if shadows(flags, flag) else Stage.MOCK
     if percent < 100:
         return Stage.RAMPING
