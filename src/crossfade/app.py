@@ -1,6 +1,8 @@
 """The composition root: builds the parts upon a data folder, starts them, stops them in the reverse order."""
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
@@ -9,11 +11,13 @@ from functools import reduce
 
 import structlog
 
+from crossfade import controller
 from crossfade.aggregator import Aggregator
 from crossfade.alerts import Alerts, service_conditions
 from crossfade.archive import Archive
 from crossfade.auditor import Auditor
-from crossfade.core.alert import Condition, Pace
+from crossfade.controller import Controller
+from crossfade.core.alert import Alert, Condition, Pace
 from crossfade.core.answers import Answers
 from crossfade.core.clock import DAY, HOUR, SECOND, Clock
 from crossfade.core.days import Days
@@ -35,6 +39,7 @@ from crossfade.ingest import Ingest
 from crossfade.journal import Journal
 from crossfade.keys import Keys, Verifier, obtain
 from crossfade.loader import Loader
+from crossfade.measure import Measured
 from crossfade.monitor import Monitor, comparisons
 from crossfade.notifier import Notifier
 from crossfade.observer import Observer
@@ -141,6 +146,11 @@ class App:
             window_s=settings.quality_window_s, ledger=lambda: total(self.store.ledger()),
             mismatches=self.state.mismatches,
         )
+        self.controller = Controller(
+            self.state.rollouts, self.state.refresh, clock, holder=f"{socket.gethostname()}:{os.getpid()}",
+            measure=Measured(self.monitor, self.reader, clock, ledger=lambda: total(self.store.ledger()),
+                             alerts=self._heeded), behind=tuple, changed=lambda: None,
+        )
         self._client = ClientTimer(self.requests, clock)
         self.second_reader = SecondReader(
             parts(self._system, self._infrastructure, machine, self.started_at), observe=self.reader.observe,
@@ -168,6 +178,7 @@ class App:
             tasks.append(asyncio.create_task(self.notifier.run(), name="notifier"))
             tasks.append(asyncio.create_task(self.observer.run(), name="observer"))
             tasks.append(asyncio.create_task(self.monitor.run(), name="monitor"))
+            tasks.append(asyncio.create_task(self.controller.run(), name="rollout"))
             tasks.append(asyncio.create_task(self.second_reader.run(), name="second reader"))
             tasks.append(asyncio.create_task(self.alerts.run(self.conditions, self.notifier.wake), name="alerts"))
             yield
@@ -182,7 +193,12 @@ class App:
 
     def conditions(self) -> Iterable[Condition]:
         """Everything that is wrong at this moment: what alerts are made of."""
-        return (*service_conditions(self.prober.services()), *self.monitor.view.conditions)
+        return (*service_conditions(self.prober.services()), *self.monitor.view.conditions,
+                *self.controller.conditions())
+
+    def _heeded(self) -> Iterator[Alert]:
+        """The alerts that a rollout looks at: not those about rollouts."""
+        return (alert for alert in self.alerts.live() if alert.key.component != controller.COMPONENT)
 
     def _note_alive(self) -> None:
         self.state.touch_run(self._run, self.clock.now())

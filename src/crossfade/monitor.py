@@ -92,11 +92,15 @@ class Monitor:
         qualities = tuple(self._standing(name, window, wrong) for name in self._reader.components)
         return View(now, qualities, alerts(qualities, self.thresholds, real=self._wanted_real()))
 
+    def standing(self, component: str, window: Window) -> Quality:
+        """One component over a window, with its accuracy as it stands. Raises StateError or StoreError."""
+        return self._standing(component, window, self._mismatches())
+
     def quality(self, component: str, window: Window | None = None) -> Quality:
         """One component: as it stands, or over a window of the past. Raises StateError or StoreError."""
         if window is None:
             now = self._clock.now()
-            return self._standing(component, Window(now - self._window, now + 1), self._mismatches())
+            return self.standing(component, Window(now - self._window, now + 1))
         tally = self._observer.tally(component, window.since, window.until)
         return self._assess(tally, window)
 

@@ -120,9 +120,9 @@ class Reader:
         """Several components at once."""
         return tuple(await asyncio.gather(*(self.read(name, viewer) for name in names)))
 
-    async def observe(self, name: str) -> None:
-        """Has the real source called, unless that was a moment ago; nobody is shown anything of it."""
-        await self._ask(self.components[name], Origin.REAL)
+    async def observe(self, name: str) -> Outcome:
+        """Has the real source called, unless that was a moment ago; no viewer is shown anything of it."""
+        return await self._ask(self.components[name], Origin.REAL)
 
     def variant(self, viewer: str | None) -> tuple[bool, ...]:
         """Which components the viewer gets from the real source just now."""

@@ -72,7 +72,7 @@ def parts(system: Beside[MachineLook], stands_on: Beside[DiskLook], machine: Mac
 class SecondReader:
     """One comparison a component and round, of those components that somebody wants real."""
 
-    def __init__(self, parts: Parts, *, observe: Callable[[str], Awaitable[None]],
+    def __init__(self, parts: Parts, *, observe: Callable[[str], Awaitable[object]],
                  wanted: Callable[[], Collection[str]], emit: Callable[[Iterable[Comparison]], None],
                  client: "ClientTimer", interval_s: float, max_age_s: float,
                  pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:

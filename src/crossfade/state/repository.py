@@ -1,11 +1,12 @@
 """The control plane: flags with their audit log, scans, counted days, cursors, runs and alerts."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from threading import Lock
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from crossfade.core.alert import Alert, Condition, Pace, Silence, Transitions, step
 from crossfade.core.flag import Flags, FlagValue
@@ -18,6 +19,7 @@ from .deliveries import Delivery, DeliveryStatus
 from .flags import FlagChange, FlagRow
 from .migrate import migrate
 from .recounts import RecountedDay, Replaced
+from .rollouts import Rollouts
 from .scans import ScanEvent
 from .stats import DailyStats
 from .tallies import TallyRow
@@ -33,6 +35,7 @@ class State:
         self._database = database
         self._changing = Lock()
         self._flags = Flags({})
+        self.rollouts = Rollouts(database, self._changing_flags)
         self.refresh()
 
     @classmethod
@@ -75,24 +78,16 @@ class State:
 
     def seed_flags(self, values: Mapping[str, FlagValue], *, at: int, who: str = "environment") -> bool:
         """Store the flags of a first start; where there are any, nothing happens. Whether it did."""
-        with self._changing:
-            with self._database.writing() as connection:
-                seeded = flags.seed(connection, values, at=at, who=who)
-                current = flags.snapshot(connection)
-            self._flags = current
-        return seeded
+        with self._changing_flags() as connection:
+            return flags.seed(connection, values, at=at, who=who)
 
     def ensure_flags(self, names: Iterable[str], at: int, *, who: str = "crossfade") -> tuple[str, ...]:
         """Add the flags of new components, at their defaults, and leave the others. Those added.
 
         Seed first: a seed finds no room beside them.
         """
-        with self._changing:
-            with self._database.writing() as connection:
-                added = flags.ensure(connection, names, at=at, who=who)
-                current = flags.snapshot(connection)
-            self._flags = current
-        return added
+        with self._changing_flags() as connection:
+            return flags.ensure(connection, names, at=at, who=who)
 
     def change_flags(
         self, changes: Mapping[str, FlagValue], *, who: str, at: int, reason: str | None = None,
@@ -101,12 +96,17 @@ class State:
 
         Raises FlagError when there is no such flag.
         """
+        with self._changing_flags() as connection:
+            return flags.change(connection, changes, who=who, at=at, reason=reason)
+
+    @contextmanager
+    def _changing_flags(self) -> Iterator[Connection]:
+        """A transaction after which the flags in memory are those that it left."""
         with self._changing:
             with self._database.writing() as connection:
-                made = flags.change(connection, changes, who=who, at=at, reason=reason)
+                yield connection
                 current = flags.snapshot(connection)
             self._flags = current
-        return made
 
     def flag_rows(self) -> tuple[FlagRow, ...]:
         """All flags by name, with who changed each last."""

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Index,
@@ -178,6 +179,61 @@ class MismatchColumns(TypedColumns):
     at: Named[int] = Column(BigInteger)
 
 
+class RolloutColumns(TypedColumns):
+    """One row a rollout. ``turn`` counts its changes, so that of two servers that decide at once only one is right."""
+
+    id: Named[int] = Column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    plan: Named[str] = Column(Text)
+    started_at: Named[int] = Column(BigInteger)
+    started_by: Named[str] = Column(Text)
+    reason: Named[str | None] = Column(Text)
+    turn: Named[int] = Column(BigInteger)
+    over: Named[bool] = Column(Boolean)
+    state: Named[str] = Column(Text)
+    said: Named[str] = Column(Text)
+    verdicts: Named[str] = Column(Text)
+
+
+class RolloutStepColumns(TypedColumns):
+    """One row a thing that a rollout did, and now and then how it stood."""
+
+    id: Named[int] = Column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    rollout: Named[int] = Column(BigInteger)
+    at: Named[int] = Column(BigInteger)
+    who: Named[str] = Column(Text)
+    move: Named[str] = Column(Text)
+    phase: Named[int] = Column(BigInteger)
+    step: Named[int] = Column(BigInteger)
+    said: Named[str] = Column(Text)
+    changes: Named[str] = Column(Text)
+    verdicts: Named[str] = Column(Text)
+
+
+class LeaseColumns(TypedColumns):
+    """One row a task that only one server does at a time."""
+
+    name: Named[str] = Column(Text, primary_key=True)
+    holder: Named[str] = Column(Text)
+    until: Named[int] = Column(BigInteger)
+
+
+class DrillColumns(TypedColumns):
+    """One row a rehearsed rollback."""
+
+    id: Named[int] = Column(
+        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    at: Named[int] = Column(BigInteger)
+    who: Named[str] = Column(Text)
+    configuration: Named[str] = Column(Text)
+    flags: Named[str] = Column(Text)
+    micros: Named[int] = Column(BigInteger)
+    processes: Named[int] = Column(BigInteger)
+    unanswered: Named[str] = Column(Text)
+    problem: Named[str | None] = Column(Text)
+
+
 flags = Table("flags", metadata, FlagColumns)
 # Without AUTOINCREMENT SQLite may give a deleted row's number again.
 audit = Table("audit", metadata, AuditColumns, Index(None, "subject", "id"), sqlite_autoincrement=True)
@@ -209,3 +265,12 @@ deliveries = Table(
 )
 recounts = Table("recounts", metadata, RecountColumns)
 mismatches = Table("mismatches", metadata, MismatchColumns, Index(None, "kind", "start"))
+rollouts = Table(
+    "rollouts", metadata, RolloutColumns,
+    Index("uq_rollouts_live", "over", unique=True, sqlite_where=text("over = 0"), postgresql_where=text("NOT over")),
+    sqlite_autoincrement=True,
+)
+rollout_steps = Table("rollout_steps", metadata, RolloutStepColumns, Index(None, "rollout", "id"),
+                      sqlite_autoincrement=True)
+leases = Table("leases", metadata, LeaseColumns)
+drills = Table("drills", metadata, DrillColumns, sqlite_autoincrement=True)

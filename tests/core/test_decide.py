@@ -7,11 +7,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from crossfade.core.clock import HOUR, MINUTE, SECOND
+from crossfade.core.decide import decide
 from crossfade.core.flag import Flags
 from crossfade.core.freeze import Freeze
 from crossfade.core.gate import Fact, Gate, NoData, When
 from crossfade.core.plan import OnFail, Phase, Plan
-from crossfade.core.rollout import Action, Command, Decision, Facts, Move, State, Status, decide, since, start
+from crossfade.core.rollout import Action, Command, Decision, Facts, Move, State, Status, since, start
 
 BUSINESS, SYSTEM = "use_real_business_metrics", "use_real_system_metrics"
 PERCENT = "percent_business_metrics"
