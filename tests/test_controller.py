@@ -42,7 +42,7 @@ class House:
         return Controller(base.rollouts, base.refresh, self.clock, measure=self.measure, holder=name,
                           behind=lambda: self.behind, changed=self.note)
 
-    async def measure(self, plan: Plan, state: State, now: int) -> Mapping[str, Fact]:
+    async def measure(self, _plan: Plan, _state: State, _now: int) -> Mapping[str, Fact]:
         return self.facts
 
     def note(self) -> None:
@@ -101,7 +101,7 @@ def test_a_flag_changed_between_look_and_store_is_never_overwritten(house: House
     house.start()
     told = 0
 
-    async def meddling(plan: Plan, state: State, now: int) -> Mapping[str, Fact]:
+    async def meddling(_plan: Plan, _state: State, now: int) -> Mapping[str, Fact]:
         nonlocal told
         told += 1
         if told == 1:

@@ -39,7 +39,7 @@ COMPONENT = "rollout"
 class Measure(Protocol):
     """What the gates of the phase in effect look at, by their names; what cannot be known is left out."""
 
-    async def __call__(self, plan: Plan, state: State, now: int) -> Mapping[str, Fact]: ...
+    async def __call__(self, plan: Plan, state: State, now: int, /) -> Mapping[str, Fact]: ...
 
 
 class Controller:

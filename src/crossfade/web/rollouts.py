@@ -1,0 +1,184 @@
+"""Rollouts: started, watched, told what to do; drills."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Annotated
+
+import msgspec
+from litestar import Router, get, post
+from litestar.params import FromQuery, JSONBody, QueryParameter
+
+from crossfade.app import App
+from crossfade.core.clock import SECOND, iso
+from crossfade.core.flag import FlagValue, camel
+from crossfade.core.gate import Gate, Verdict
+from crossfade.core.plan import Phase, Plan
+from crossfade.core.planfile import DEFAULT, parse, write
+from crossfade.core.rollout import Action, Command, Status
+from crossfade.state.errors import StateError
+from crossfade.state.rollouts import Rollout, RolloutError, Step
+
+from .auth import actor, may_change, may_read
+from .context import AppDependency, AppRequest
+from .errors import HTTPError
+from .live import Json
+
+Count = Annotated[int, QueryParameter(ge=1, le=1_000, description="How many, the newest first.")]
+
+
+class Start(msgspec.Struct, forbid_unknown_fields=True):
+    """What is to be carried out."""
+
+    plan: str | None = None
+    """TOML; the built-in plan without."""
+    at: str | None = None
+    """The phase to begin with; the first without."""
+    reason: str | None = None
+
+
+class Told(msgspec.Struct, forbid_unknown_fields=True):
+    """What the rollout is to do, and why."""
+
+    action: Action
+    reason: str = ""
+
+
+@get("/api/rollouts", guards=[may_read], sync_to_thread=True)
+def rollouts(app: AppDependency, limit: Count = 20) -> list[dict[str, Json]]:
+    """All rollouts, the newest first: plan, who started each, where it stands and why."""
+    return [summary(one) for one in app.state.rollouts.latest(limit)]
+
+
+@post("/api/rollouts", guards=[may_change], status_code=201)
+async def start(request: AppRequest, app: AppDependency, data: JSONBody[Start | None] = None) -> dict[str, Json]:
+    """Begins a rollout of the plan, or says line by line what is wrong with it."""
+    asked = data or Start()
+    plan = _plan(app, asked.plan)
+    try:
+        made = await app.controller.start(plan, who=actor(request.headers), reason=asked.reason, at=asked.at)
+    except RolloutError as error:
+        raise HTTPError(409, "no_rollout", str(error)) from None
+    except StateError as error:
+        raise _not_stored(error) from None
+    return document(made, app)
+
+
+@get("/api/rollouts/{number:str}", guards=[may_read])
+async def rollout(app: AppDependency, number: str) -> dict[str, Json]:
+    """One rollout, by its number or as ``latest``: every phase, every gate with its verdict and evidence."""
+    return document(await asyncio.to_thread(find, app, number), app)
+
+
+@get("/api/rollouts/{number:str}/steps", guards=[may_read], sync_to_thread=True)
+def steps(app: AppDependency, number: str, after: FromQuery[int] = 0) -> list[dict[str, Json]]:
+    """What a rollout did and how it stood, in order, with the evidence; those behind the step ``after``."""
+    found = find(app, number)
+    return [step_json(step, found.plan) for step in app.state.rollouts.steps(found.id, after=after)]
+
+
+@post("/api/rollouts/{number:str}/commands", guards=[may_change], status_code=200)
+async def tell(request: AppRequest, app: AppDependency, number: str, data: JSONBody[Told]) -> dict[str, Json]:
+    """Tells the rollout under way to ``pause``, ``resume``, ``approve``, ``abort`` or ``skip`` the rest of a soak."""
+    command = Command(data.action, actor(request.headers), data.reason.strip())
+    found = await asyncio.to_thread(find, app, number)
+    if found.state.status.over:
+        raise HTTPError(409, "refused", f"rollout {found.id} is over: nothing can be told to it")
+    try:
+        return document(await app.controller.command(command), app)
+    except RolloutError as error:
+        raise HTTPError(409, "refused", str(error)) from None
+    except StateError as error:
+        raise _not_stored(error) from None
+
+
+def find(app: App, number: str) -> Rollout:
+    """The rollout of this number, or the latest. Raises HTTPError."""
+    try:
+        if number == "latest":
+            found = next(iter(app.state.rollouts.latest(1)), None)
+        else:
+            found = app.state.rollouts.get(int(number)) if number.isdecimal() and len(number) < 18 else None
+    except StateError as error:
+        raise _not_stored(error) from None
+    if found is None:
+        raise HTTPError(404, "unknown_rollout", "there is no such rollout" if number != "latest" else
+                        "there has been no rollout: crossfade rollout start")
+    return found
+
+
+def summary(rollout: Rollout) -> dict[str, Json]:
+    """A rollout in a line."""
+    state, names = rollout.state, rollout.plan.names
+    return {
+        "id": rollout.id, "plan": rollout.plan.name, "status": state.status.value, "paused": state.paused,
+        "why": state.why, "phase": names[state.phase] if state.phase < len(names) else None,
+        "startedAt": iso(rollout.started_at), "startedBy": rollout.started_by, "reason": rollout.reason,
+        "seenAt": iso(state.seen_at), "said": list(rollout.said),
+    }
+
+
+def document(rollout: Rollout, app: App) -> dict[str, Json]:
+    """A rollout with its phases, and the gates of the one in effect as they are judged."""
+    state = rollout.state
+    return {
+        **summary(rollout), "trouble": None if state.status.over else app.controller.trouble,
+        "step": state.step, "soakedS": state.soaked / SECOND, "heldS": state.spent / SECOND,
+        "approvedBy": state.approved_by, "skipped": state.skipped, "waitingFor": [],
+        "phases": [phase_json(phase, _standing(index, rollout), rollout.verdicts if index == state.phase else ())
+                   for index, phase in enumerate(rollout.plan.phases)],
+        "planText": write(rollout.plan),
+    }
+
+
+def phase_json(phase: Phase, standing: str, verdicts: Iterable[Verdict]) -> dict[str, Json]:
+    judged = {verdict.gate: verdict for verdict in verdicts}
+    return {
+        "name": phase.name, "standing": standing, "set": flags_json(phase.flags), "ramp": list(phase.ramp),
+        "soakS": phase.soak / SECOND, "deadlineS": phase.deadline / SECOND, "approval": phase.approval,
+        "onFail": phase.on_fail.value, "needs": list(phase.needs), "freeze": [each.words for each in phase.freeze],
+        "gates": [gate_json(gate, judged.get(gate.name)) for gate in phase.gates],
+    }
+
+
+def gate_json(gate: Gate, verdict: Verdict | None) -> dict[str, Json]:
+    told: Json = None if verdict is None else msgspec.to_builtins(verdict)
+    return {
+        "name": gate.name, "figure": gate.figure, "component": gate.component or None, "least": gate.least,
+        "most": gate.most, "judged": gate.judged.value, "noData": gate.no_data.value, "sample": gate.sample,
+        "windowS": None if gate.window is None else gate.window / SECOND, "verdict": told,
+    }
+
+
+def step_json(step: Step, plan: Plan) -> dict[str, Json]:
+    return {
+        "id": step.id, "at": iso(step.at), "who": step.who, "move": step.move.value,
+        "phase": plan.names[step.phase] if step.phase < len(plan.names) else None, "step": step.step,
+        "said": list(step.said), "changes": flags_json(step.changes), "verdicts": msgspec.to_builtins(step.verdicts),
+    }
+
+
+def flags_json(values: Mapping[str, FlagValue]) -> dict[str, Json]:
+    return {camel(name): value for name, value in values.items()}
+
+
+def _standing(index: int, rollout: Rollout) -> str:
+    """Of a phase: passed, in effect as the rollout stands, or still to come."""
+    state = rollout.state
+    if index == state.phase:
+        return "paused" if state.paused is not None else state.status.value
+    return "passed" if index < state.phase else "never begun" if state.status is Status.REVERTED else "to come"
+
+
+def _plan(app: App, text: str | None) -> Plan:
+    found = parse(DEFAULT if text is None else text, app.flag_names, app.reader.components)
+    if isinstance(found, Plan):
+        return found
+    raise HTTPError(400, "bad_plan", "; ".join(map(str, found)), "crossfade rollout plan FILE tells them line by line")
+
+
+def _not_stored(error: StateError) -> HTTPError:
+    return HTTPError(503, "not_stored", f"nothing was changed: {error}", headers={"Retry-After": "1"})
+
+
+HANDLERS = (rollouts, start, rollout, steps, tell)
+routes = Router(path="/", route_handlers=list(HANDLERS))
