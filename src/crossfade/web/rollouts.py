@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Router, get, post
-from litestar.params import FromQuery, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from crossfade.app import App
 from crossfade.core.clock import SECOND, iso
@@ -64,20 +64,20 @@ async def start(request: AppRequest, app: AppDependency, data: JSONBody[Start | 
 
 
 @get("/api/rollouts/{number:str}", guards=[may_read])
-async def rollout(app: AppDependency, number: str) -> dict[str, Json]:
+async def rollout(app: AppDependency, number: FromPath[str]) -> dict[str, Json]:
     """One rollout, by its number or as ``latest``: every phase, every gate with its verdict and evidence."""
     return document(await asyncio.to_thread(find, app, number), app)
 
 
 @get("/api/rollouts/{number:str}/steps", guards=[may_read], sync_to_thread=True)
-def steps(app: AppDependency, number: str, after: FromQuery[int] = 0) -> list[dict[str, Json]]:
+def steps(app: AppDependency, number: FromPath[str], after: FromQuery[int] = 0) -> list[dict[str, Json]]:
     """What a rollout did and how it stood, in order, with the evidence; those behind the step ``after``."""
     found = find(app, number)
     return [step_json(step, found.plan) for step in app.state.rollouts.steps(found.id, after=after)]
 
 
 @post("/api/rollouts/{number:str}/commands", guards=[may_change], status_code=200)
-async def tell(request: AppRequest, app: AppDependency, number: str, data: JSONBody[Told]) -> dict[str, Json]:
+async def tell(request: AppRequest, app: AppDependency, number: FromPath[str], data: JSONBody[Told]) -> dict[str, Json]:
     """Tells the rollout under way to ``pause``, ``resume``, ``approve``, ``abort`` or ``skip`` the rest of a soak."""
     command = Command(data.action, actor(request.headers), data.reason.strip())
     found = await asyncio.to_thread(find, app, number)
