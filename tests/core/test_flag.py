@@ -1,5 +1,10 @@
 """Flags: their defaults, their spellings, and what the environment may say."""
 
+from collections import Counter
+from collections.abc import Iterable
+from itertools import combinations
+from uuid import NAMESPACE_DNS, uuid5
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -149,6 +154,49 @@ def test_shares_are_as_large_as_they_say_and_each_flag_has_its_own() -> None:
                            for flag in ("use_real_orders", "use_real_carts"))
     assert len(in_first) == pytest.approx(4_000, rel=0.1)
     assert len(in_first & in_second) == pytest.approx(800, rel=0.2)
+
+
+def _surprise(counts: Iterable[int], expected: float) -> float:
+    """How far counts are from all being as expected: chi-squared, in standard deviations from its mean."""
+    found = list(counts)
+    freedom = len(found) - 1
+    return (sum((count - expected) ** 2 for count in found) / expected - freedom) / (2 * freedom) ** 0.5
+
+
+VIEWERS = {
+    "numbers": [str(number) for number in range(40_000)],
+    "padded": [f"{number:012d}" for number in range(0, 4_000_000, 100)],
+    "addresses": [f"user{number}@example.org" for number in range(40_000)],
+    "uuids": [str(uuid5(NAMESPACE_DNS, str(number))) for number in range(40_000)],
+}
+FLAGS = ("use_real_orders", "use_real_ordert", "use_real_carts", "use_real_business_metrics")
+
+
+@pytest.mark.parametrize("kind", VIEWERS)
+def test_viewers_of_every_kind_are_spread_evenly_and_anew_for_each_flag(kind: str) -> None:
+    buckets = {flag: [bucket(flag, viewer) for viewer in VIEWERS[kind]] for flag in FLAGS}
+    for of_flag in buckets.values():
+        counts = Counter(place // 100 for place in of_flag)
+        assert abs(_surprise((counts[part] for part in range(100)), 400)) < 5
+    for one, other in combinations(FLAGS, 2):
+        pairs = Counter((a // 1_000, b // 1_000) for a, b in zip(buckets[one], buckets[other], strict=True))
+        assert abs(_surprise((pairs[a, b] for a in range(10) for b in range(10)), 400)) < 5, (one, other)
+
+
+@pytest.mark.parametrize("kind", VIEWERS)
+def test_one_changed_character_moves_a_viewer_anywhere(kind: str) -> None:
+    moves = Counter((bucket(FLAGS[0], viewer + "a") - bucket(FLAGS[0], viewer + "b")) % 10_000 // 100
+                    for viewer in VIEWERS[kind])
+    assert abs(_surprise((moves[part] for part in range(100)), 400)) < 5
+
+
+def test_a_viewers_place_is_the_same_everywhere_and_always() -> None:
+    assert [bucket("use_real_orders", viewer) for viewer in ("", "ada", "Zoë", "\ud800")] == [4578, 4141, 4250, 1018]
+
+
+@given(st.text(), st.text())
+def test_whatever_a_viewer_is_called_it_has_a_place(flag: str, viewer: str) -> None:
+    assert 0 <= bucket(flag, viewer) < 10_000
 
 
 def test_nobody_in_particular_waits_for_all() -> None:

@@ -28,7 +28,7 @@ def test_a_fresh_state_has_the_defaults_and_no_rows(state: State) -> None:
 
 def test_a_seed_is_stored_with_its_audit_rows(state: State) -> None:
     assert state.seed_flags({SYSTEM: True, BUSINESS: False}, at=7)
-    assert state.flags() == Flags({SYSTEM: True, BUSINESS: False})
+    assert state.flags() == Flags({SYSTEM: True, BUSINESS: False}, 2)
     assert state.flag_rows() == (
         FlagRow(BUSINESS, False, 7, "environment"), FlagRow(SYSTEM, True, 7, "environment"))
     assert state.audit() == (
@@ -52,7 +52,7 @@ def test_ensure_adds_what_is_missing_at_its_default_and_leaves_the_rest(state: S
     state.seed_flags({BUSINESS: True}, at=1)
     assert state.ensure_flags([BUSINESS, "use_real_orders", "fallback_on_error"], 5) == (
         "use_real_orders", "fallback_on_error")
-    assert state.flags() == Flags({BUSINESS: True, "use_real_orders": False, "fallback_on_error": True})
+    assert state.flags() == Flags({BUSINESS: True, "use_real_orders": False, "fallback_on_error": True}, 3)
     assert [(entry.action, entry.subject, entry.new) for entry in state.audit()[:2]] == [
         ("flag.add", "fallback_on_error", "true"), ("flag.add", "use_real_orders", "false")]
     assert state.ensure_flags(["use_real_orders"], 6) == ()
@@ -112,6 +112,21 @@ def test_who_and_why_that_cannot_be_stored_are_an_error(state: State) -> None:
     with pytest.raises(StateError, match="cannot hold this value"):
         state.change_flags({BUSINESS: True}, who="ann", at=2**63)
     assert not state.refresh()[BUSINESS]
+
+
+def test_the_revision_is_the_audit_row_of_the_last_change(state: State, path: Path) -> None:
+    assert state.flags().revision == 0
+    seeded(state)
+    assert state.flags().revision == 3
+    state.change_flags({BUSINESS: True, SYSTEM: True}, who="ann", at=20)
+    assert state.flags().revision == 5 == state.audit(limit=1)[0].id
+    state.change_flags({BUSINESS: True}, who="ann", at=21)
+    state.record_repair(at=22, who="ann", subject="x", old="1", new="2", reason="no flag")
+    assert state.refresh().revision == 5, "what changes no flag leaves the revision"
+    with closing(State.open(path)) as other:
+        other.change_flags({SYSTEM: False}, who="bob", at=30)
+        assert state.refresh() == other.flags()
+        assert state.flags().revision == 7
 
 
 def test_words_are_stored_as_they_are(state: State) -> None:

@@ -22,10 +22,10 @@ class AuditEntry(Struct, frozen=True, rename="camel"):
 def write(
     connection: Connection, *, at: int, who: str, action: str, subject: str,
     old: str | None = None, new: str | None = None, reason: str | None = None,
-) -> None:
-    """Add an entry, in the transaction of the change that it tells of."""
-    connection.execute(insert(audit).values(
-        at=at, who=who, action=action, subject=subject, old=old, new=new, reason=reason))
+) -> int:
+    """Add an entry, in the transaction of the change that it tells of. Its number."""
+    entry = insert(audit).values(at=at, who=who, action=action, subject=subject, old=old, new=new, reason=reason)
+    return connection.execute(entry.returning(audit.c.id)).scalar_one()
 
 
 def latest(

@@ -38,7 +38,8 @@ def rows(connection: Connection) -> tuple[FlagRow, ...]:
 
 def snapshot(connection: Connection) -> Flags:
     """The flags at this moment, which nobody can change any more."""
-    return Flags(MappingProxyType(_values(connection)))
+    values, revision = _stored(connection)
+    return Flags(MappingProxyType(values), revision)
 
 
 def seed(connection: Connection, values: Mapping[str, FlagValue], *, at: int, who: str) -> bool:
@@ -50,6 +51,7 @@ def seed(connection: Connection, values: Mapping[str, FlagValue], *, at: int, wh
 
 def ensure(connection: Connection, names: Iterable[str], *, at: int, who: str) -> tuple[str, ...]:
     """Add the flags that are not there yet, at their defaults. Those added."""
+    _stored(connection, for_update=True)  # so that revisions are given in the order in which they become visible
     defaults = {name: default(name) for name in names}
     return _add(connection, defaults, at=at, who=who, action="flag.add")
 
@@ -58,21 +60,22 @@ def change(
     connection: Connection, changes: Mapping[str, FlagValue], *, who: str, at: int, reason: str | None,
 ) -> tuple[FlagChange, ...]:
     """Set flags, each with an audit row. Raises FlagError for one that there is not."""
-    stored = _values(connection, for_update=True)
+    stored, _ = _stored(connection, for_update=True)
     made = _differences(stored, changes)
     for entry in made:
+        revision = audit.write(connection, at=at, who=who, action="flag.change", subject=entry.flag,
+                               old=_text(entry.old), new=_text(entry.new), reason=reason)
         connection.execute(
             update(flags).where(flags.c.name == entry.flag)
-            .values(value=int(entry.new), changed_at=at, changed_by=who))
-        audit.write(connection, at=at, who=who, action="flag.change", subject=entry.flag,
-                    old=_text(entry.old), new=_text(entry.new), reason=reason)
+            .values(value=int(entry.new), changed_at=at, changed_by=who, revision=revision))
     return made
 
 
-def _values(connection: Connection, *, for_update: bool = False) -> dict[str, FlagValue]:
-    query = select(flags.c.name, flags.c.value).order_by(flags.c.name)
-    found = connection.execute(query.with_for_update() if for_update else query)
-    return {name: _meant(name, value) for name, value in found}
+def _stored(connection: Connection, *, for_update: bool = False) -> tuple[dict[str, FlagValue], int]:
+    """The values by name, and the revision that they are at."""
+    query = select(flags.c.name, flags.c.value, flags.c.revision).order_by(flags.c.name)
+    found = connection.execute(query.with_for_update() if for_update else query).all()
+    return {row.name: _meant(row.name, row.value) for row in found}, max((row.revision for row in found), default=0)
 
 
 def _meant(name: str, stored: int) -> FlagValue:
@@ -95,7 +98,8 @@ def _add(
         # Another server may add the same flag at this moment: the first one's stays.
         statement = insert(connection, flags).values(name=name, value=int(value), changed_at=at, changed_by=who)
         if connection.execute(statement.on_conflict_do_nothing()).rowcount:
-            audit.write(connection, at=at, who=who, action=action, subject=name, new=_text(value))
+            revision = audit.write(connection, at=at, who=who, action=action, subject=name, new=_text(value))
+            connection.execute(update(flags).where(flags.c.name == name).values(revision=revision))
             added.append(name)
     return tuple(added)
 

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, inspect, text
 
 from .errors import StateTooNew
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest revision in ``migrations/versions``."""
 
 

@@ -31,6 +31,8 @@ class FlagColumns(TypedColumns):
     value: Named[int] = Column(Integer)
     changed_at: Named[int] = Column(BigInteger)
     changed_by: Named[str] = Column(Text)
+    # The number of the audit row of the last change.
+    revision: Named[int] = Column(BigInteger, server_default=text("0"))
 
 
 class AuditColumns(TypedColumns):
