@@ -147,6 +147,8 @@ def _who(handler) -> str:
     guards = {guard.__name__ for guard in handler.guards or ()}
     if "may_change" in guards:
         return "admin token"
+    if "may_follow" in guards:
+        return "reader, write key"
     return "reader" if "may_read" in guards else "anyone"
 
 

@@ -35,6 +35,7 @@ from crossfade.core.threshold import Thresholds
 from crossfade.courier import Courier, check
 from crossfade.datafolder import DataFolder
 from crossfade.declared import configured, find, together
+from crossfade.followers import Followers
 from crossfade.ingest import Ingest
 from crossfade.journal import Journal
 from crossfade.keys import Keys, Verifier, obtain
@@ -135,6 +136,7 @@ class App:
         components = configured(together(self._components(), find(settings.components)), settings)
         self.flag_names = names_of(component.flag for component in components)
         self.state.ensure_flags(self.flag_names, self.started_at)
+        self.followers = Followers(self.state.refresh, self.state.flags(), clock)
         self.alerts = Alerts(self.state, clock, targets=targets, pace=Pace(
             pending=int(settings.alert_pending_s * SECOND), hold=int(settings.alert_hold_s * SECOND)))
         self.notifier = Notifier(self.state, targets, Courier().send, clock, cap=settings.alert_daily_cap)
@@ -174,6 +176,7 @@ class App:
         try:
             self.loader.start()
             self.auditor.start()
+            tasks.append(asyncio.create_task(self.followers.run(), name="followers"))
             tasks.append(asyncio.create_task(self.prober.run(), name="prober"))
             tasks.append(asyncio.create_task(self.notifier.run(), name="notifier"))
             tasks.append(asyncio.create_task(self.observer.run(), name="observer"))

@@ -1,8 +1,10 @@
 """The JSON API: readings, history, flags, audit, aggregation, health."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Annotated, Literal
+from zlib import crc32
 
 import msgspec
 import structlog
@@ -18,7 +20,7 @@ from crossfade.core.reading import Reading
 from crossfade.sources.history import MAX_DAYS
 
 from . import exposition, live
-from .auth import actor, may_change, may_read
+from .auth import actor, may_change, may_follow, may_read
 from .context import AppDependency, AppRequest
 from .errors import HTTPError
 from .live import Json
@@ -108,10 +110,16 @@ async def history(request: AppRequest, app: AppDependency, days: DayCount = live
     return live.document((reading,), app.reader.components, app.clock.now(), days=days)
 
 
-@get("/api/flags", guards=[may_read])
-async def flags(app: AppDependency) -> dict[str, FlagValue]:
-    """All flags."""
-    return _flags(app)
+@get("/api/flags", guards=[may_follow])
+async def flags(request: AppRequest, app: AppDependency) -> Response[bytes]:
+    """All flags; 304 while they are those of ``If-None-Match``."""
+    body = msgspec.json.encode(_flags(app))
+    # By the content as well: a server that was restored from a backup gives the same revisions again.
+    tag = f'"{app.state.flags().revision}-{crc32(body):08x}"'
+    known = {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}
+    if known & {tag, "*"}:
+        return Response(b"", status_code=304, headers={"ETag": tag})
+    return Response(body, media_type=MediaType.JSON, headers={"ETag": tag})
 
 
 @patch("/api/flags", guards=[may_change])
@@ -124,7 +132,9 @@ async def change_flags(
         changes = {name: check(name, value) for name, value in names.items()}
     except FlagError as error:
         raise HTTPError(400, "unknown_flag", str(error)) from None
-    app.state.change_flags(changes, who=actor(request.headers), at=app.clock.now(), reason=reason)
+    await asyncio.to_thread(
+        app.state.change_flags, changes, who=actor(request.headers), at=app.clock.now(), reason=reason)
+    app.followers.publish(app.state.flags())
     return _flags(app)
 
 

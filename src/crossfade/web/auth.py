@@ -1,7 +1,12 @@
 """Who may do what: reading is open on loopback alone, every change needs the admin token.
 
+Following the flags takes the write key too: an application that tracks has nothing else.
+
 The guards are coroutines, since Litestar runs plain functions in a thread: that would cost more than the reading.
 """
+
+import base64
+import binascii
 
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
@@ -33,6 +38,25 @@ async def may_read(connection: ASGIConnection, handler: BaseRouteHandler) -> Non
     if host.lower() not in LOOPBACK | {settings.host, *settings.allowed_hosts}:
         raise HTTPError(403, "unknown_host", f"this server is not known as {host[:80]!r}",
                         "name it in the setting allowed_hosts")
+
+
+async def may_follow(connection: ASGIConnection, handler: BaseRouteHandler) -> None:  # type: ignore[type-arg]
+    """Whoever has the write key, by Bearer or Basic; else as for reading, but no page of another site."""
+    scheme, _, told = connection.headers.get("authorization", "").partition(" ")
+    key = _user_of(told) if scheme.lower() == "basic" else told.strip()
+    if key and connection.app.state.crossfade.writer.matches(key):
+        return
+    if connection.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+        raise HTTPError(403, "other_site", "a page of another site cannot follow the flags")
+    await may_read(connection, handler)
+
+
+def _user_of(encoded: str) -> str:
+    """The user that Basic authentication names; empty when it names none."""
+    try:
+        return base64.b64decode(encoded.strip(), validate=True).decode().partition(":")[0]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
 
 
 def actor(headers: object) -> str:

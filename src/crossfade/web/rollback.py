@@ -1,14 +1,15 @@
-"""Back to before: components off their real sources in one transaction, with the time that it took."""
+"""Back to before, over HTTP: with the time that it took until every process had it."""
 
-import asyncio
-import time
+from typing import Annotated
 
 import msgspec
 from litestar import Router, post
 from litestar.params import JSONBody
 
 from crossfade.core.clock import iso
-from crossfade.core.flag import camel, retreat
+from crossfade.core.flag import camel
+from crossfade.rollback import WAIT_S
+from crossfade.rollback import rollback as roll_back
 from crossfade.state.errors import StateError
 
 from .auth import actor, may_change
@@ -23,11 +24,15 @@ class Rollback(msgspec.Struct, forbid_unknown_fields=True):
     components: list[str] | None = None
     """Those named; all of them without."""
     reason: str | None = None
+    timeout: Annotated[float, msgspec.Meta(ge=0, le=30)] = WAIT_S
+    """Seconds to wait for the processes that follow; 0 does not wait."""
 
 
 @post("/api/rollback", guards=[may_change], status_code=200)
 async def rollback(request: AppRequest, app: AppDependency, data: JSONBody[Rollback | None] = None) -> dict[str, Json]:
-    """Takes components off their real sources and allows stand-ins, in one transaction; the next read sees it."""
+    """Takes components off their real sources and allows stand-ins, in one transaction; tells every process that
+    follows, and waits up to ``timeout`` seconds (2) until all have acknowledged; names those that have not.
+    """
     asked = data or Rollback()
     known = app.reader.components
     names = list(known) if asked.components is None else asked.components
@@ -35,18 +40,18 @@ async def rollback(request: AppRequest, app: AppDependency, data: JSONBody[Rollb
     if unknown or not names:
         raise HTTPError(400, "unknown_component", f"there is no component {(unknown or [''])[0][:80]!r}; there are: "
                         + ", ".join(known))
-    began = time.perf_counter()
     try:
-        made = await asyncio.to_thread(
-            app.state.rollouts.take_back, retreat(known[name].flag for name in names), who=actor(request.headers),
-            at=app.clock.now(), reason=asked.reason or "rollback",
+        done = await roll_back(
+            app.state, app.followers, app.clock, [known[name].flag for name in names], who=actor(request.headers),
+            reason=asked.reason or "rollback", timeout=asked.timeout,
         )
     except StateError as error:
         raise HTTPError(503, "not_stored", f"nothing was rolled back: {error}", headers={"Retry-After": "1"}) from None
     return {
-        "at": iso(app.clock.now()), "components": list(names),
-        "changed": [{"flag": camel(one.flag), "old": one.old, "new": one.new} for one in made],
-        "milliseconds": round((time.perf_counter() - began) * 1_000, 3),
+        "at": iso(done.at), "components": list(names), "revision": done.revision,
+        "changed": [{"flag": camel(one.flag), "old": one.old, "new": one.new} for one in done.changed],
+        "transactionMilliseconds": done.transaction_ms, "milliseconds": done.milliseconds,
+        "acknowledged": done.acknowledged, "unanswered": list(done.unanswered),
     }
 
 

@@ -22,7 +22,7 @@ from crossfade.app import WRITE_SOURCE, App
 from crossfade.core.asgi import App as ASGIApp
 from crossfade.core.asgi import Message, ObservedRequests, Receive, Record, Send
 
-from . import alerting, api, metrics, monitoring, pages, rollback, rollouts
+from . import alerting, api, following, metrics, monitoring, pages, rollback, rollouts
 from .auth import may_read
 from .context import AppDependency, AppRequest
 from .errors import HTTPError, unexpected
@@ -30,7 +30,7 @@ from .events import PREFIX, Events
 from .requestid import current, id_of, naming
 from .stream import Stream
 
-PARTS = (api, monitoring, alerting, metrics, rollback, rollouts)
+PARTS = (api, monitoring, alerting, metrics, rollback, rollouts, following)
 """The parts of the API, each with its ``HANDLERS``."""
 HERE = Path(__file__).parent
 YEAR = 365 * 86_400
@@ -58,6 +58,7 @@ class Server:
         events = Events(app.ingest, app.writer, WRITE_SOURCE, max_body=int(settings.max_body_mb * 1e6),
                         max_in_flight=IN_FLIGHT)
         self._stream = Stream(lambda viewer: api.live_json(app, viewer=viewer), variant=app.reader.variant)
+        self._followers = app.followers
         self._rest = cast("ASGIApp", litestar(app, self._stream))
         self._events = ObservedRequests(events, _record(app, "/v1"))
         self._api = ObservedRequests(self._rest, _record(app, "/api"))
@@ -77,6 +78,7 @@ class Server:
 
     async def close(self) -> None:
         """Ends the answers that would never end; call it when the server is about to stop."""
+        self._followers.close()
         await self._stream.close()
 
 
