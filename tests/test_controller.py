@@ -40,7 +40,7 @@ class House:
     def server(self, name: str, database: Database | None = None) -> Controller:
         base = database or self.database
         return Controller(base.rollouts, base.refresh, self.clock, measure=self.measure, holder=name,
-                          behind=lambda: self.behind, changed=self.note)
+                          behind=lambda _: self.behind, changed=self.note)
 
     async def measure(self, _plan: Plan, _state: State, _now: int) -> Mapping[str, Fact]:
         return self.facts

@@ -8,10 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import date
 from functools import reduce
+from hashlib import blake2b
 
 import structlog
 
-from crossfade import controller
+from crossfade import __version__, controller, drill
 from crossfade.aggregator import Aggregator
 from crossfade.alerts import Alerts, service_conditions
 from crossfade.archive import Archive
@@ -35,6 +36,7 @@ from crossfade.core.threshold import Thresholds
 from crossfade.courier import Courier, check
 from crossfade.datafolder import DataFolder
 from crossfade.declared import configured, find, together
+from crossfade.drill import Drills
 from crossfade.followers import Followers
 from crossfade.ingest import Ingest
 from crossfade.journal import Journal
@@ -44,6 +46,7 @@ from crossfade.measure import Measured
 from crossfade.monitor import Monitor, comparisons
 from crossfade.notifier import Notifier
 from crossfade.observer import Observer
+from crossfade.preflight import Preflight
 from crossfade.reader import Reader
 from crossfade.requestlog import RequestLog
 from crossfade.secondreader import ClientTimer, SecondReader, parts
@@ -135,7 +138,7 @@ class App:
             DiskReader(settings.data, self.folder.journal, self.store.last_segment, clock).look, clock)
         components = configured(together(self._components(), find(settings.components)), settings)
         self.flag_names = names_of(component.flag for component in components)
-        self.state.ensure_flags(self.flag_names, self.started_at)
+        self.state.ensure_flags((*self.flag_names, drill.FLAG), self.started_at)
         self.followers = Followers(self.state.refresh, self.state.flags(), clock)
         self.alerts = Alerts(self.state, clock, targets=targets, pace=Pace(
             pending=int(settings.alert_pending_s * SECOND), hold=int(settings.alert_hold_s * SECOND)))
@@ -148,10 +151,17 @@ class App:
             window_s=settings.quality_window_s, ledger=lambda: total(self.store.ledger()),
             mismatches=self.state.mismatches,
         )
+        measured = Measured(self.monitor, self.reader, clock, ledger=lambda: total(self.store.ledger()),
+                            alerts=self._heeded)
+        self.drills = Drills(
+            self.state, self.followers, clock, configuration=fingerprint(settings, self.flag_names),
+            components=lambda: [one.flag for one in components], all_allowed=settings.drill_all_components)
+        self.preflight = Preflight(self.reader, self.store, measured, clock, behind=self.behind,
+                                   drill=self.drills.held)
         self.controller = Controller(
             self.state.rollouts, self.state.refresh, clock, holder=f"{socket.gethostname()}:{os.getpid()}",
-            measure=Measured(self.monitor, self.reader, clock, ledger=lambda: total(self.store.ledger()),
-                             alerts=self._heeded), behind=tuple, changed=lambda: None,
+            measure=measured, behind=self.followers.behind,
+            changed=lambda: self.followers.publish(self.state.flags()),
         )
         self._client = ClientTimer(self.requests, clock)
         self.second_reader = SecondReader(
@@ -198,6 +208,10 @@ class App:
         """Everything that is wrong at this moment: what alerts are made of."""
         return (*service_conditions(self.prober.services()), *self.monitor.view.conditions,
                 *self.controller.conditions())
+
+    def behind(self) -> tuple[str, ...]:
+        """Names of the processes that are not known to have the present flags."""
+        return self.followers.behind(self.state.flags().revision)
 
     def _heeded(self) -> Iterator[Alert]:
         """The alerts that a rollout looks at: not those about rollouts."""
@@ -277,6 +291,12 @@ def lone_auditor(settings: Settings, clock: Clock) -> Iterator[Auditor]:
             store, state, days, clock, folder.journal, lead=limits(settings).max_lead, share=0, repair=store.repair,
             count_days=Aggregator(store, state, days, clock).mend,
         )
+
+
+def fingerprint(settings: Settings, flags: Iterable[str]) -> str:
+    """What a drill was made with: another version, setting or component, and it must be made again."""
+    told = (__version__, settings.model_dump_json(), *flags)
+    return blake2b("\0".join(told).encode(), digest_size=8).hexdigest()
 
 
 def thresholds(settings: Settings) -> Thresholds:

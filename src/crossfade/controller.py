@@ -46,9 +46,10 @@ class Controller:
     """One task may run it; any may command."""
 
     def __init__(self, book: Rollouts, flags: Callable[[], Flags], clock: Clock, *, measure: Measure, holder: str,
-                 behind: Callable[[], Sequence[str]], changed: Callable[[], None]) -> None:
-        """``flags``: as they are in the database just now. ``behind``: names of the processes that have not said to
-        have them. ``changed`` is called when flags were changed. ``holder``: what this server is called in the lease.
+                 behind: Callable[[int], Sequence[str]], changed: Callable[[], None]) -> None:
+        """``flags``: as they are in the database just now. ``behind``: names of the processes that are not known to
+        have a revision of them. ``changed`` is called when flags were changed. ``holder``: what this server is called
+        in the lease.
         """
         self._book = book
         self._flags = flags
@@ -142,7 +143,8 @@ class Controller:
         now = self._clock.now()
         flags = await asyncio.to_thread(self._flags)
         measured = await self._measured(rollout, now)
-        decision = decide(rollout.plan, rollout.state, Facts(flags, measured, tuple(self._behind())), now, command)
+        facts = Facts(flags, measured, tuple(self._behind(flags.revision)))
+        decision = decide(rollout.plan, rollout.state, facts, now, command)
         noted = self._is_noted(rollout, decision, now, command)
         made = await asyncio.to_thread(
             self._book.apply, rollout, flags, decision, at=now, noted=noted,

@@ -105,6 +105,8 @@ class Settings(BaseSettings):
                                    "compare figures with the events, all the time; 0 leaves it to `crossfade audit`.")
     second_reader_interval_s: float = Field(15, ge=1, description="Time between two comparisons of what is told of the "
                                             "server, its machine and its stores with a second reader.")
+    drill_all_components: bool = Field(False, description="Whether a drill may switch the components' own flags, which "
+                                       "shows real data for a moment.")
     mock_seed: int = Field(5, description="Seed of the synthetic values.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
 

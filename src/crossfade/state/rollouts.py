@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Connection, Row, insert, select, update
 
 from crossfade.core.decide import overtaken
@@ -179,16 +180,17 @@ class Rollouts:
 
     # Drills
 
-    def note_drill(self, drill: Drill) -> None:
-        """Store it, with an audit row."""
+    def note_drill(self, drill: Drill) -> Drill:
+        """Store it, with an audit row; what comes back has its number."""
         with self._database.writing() as connection:
             values = msgspec.structs.asdict(drill) | {
                 "flags": _json(drill.flags), "unanswered": _json(drill.unanswered)}
             del values["id"]
-            connection.execute(insert(drills).values(**values))
+            number = connection.execute(insert(drills).values(**values).returning(drills.c.id)).scalar_one()
             told = drill.problem or f"passed in {drill.micros / 1_000:.1f} ms with {drill.processes} processes"
             audit.write(connection, at=drill.at, who=drill.who, action="drill", subject=", ".join(drill.flags),
                         reason=told)
+        return replace(drill, id=number)
 
     def drills(self, limit: int = 20) -> tuple[Drill, ...]:
         """The newest first."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from crossfade.app import App
@@ -15,8 +15,9 @@ from crossfade.core.gate import Gate, Verdict
 from crossfade.core.plan import Phase, Plan
 from crossfade.core.planfile import DEFAULT, parse, write
 from crossfade.core.rollout import Action, Command, Status
+from crossfade.preflight import failed
 from crossfade.state.errors import StateError
-from crossfade.state.rollouts import Rollout, RolloutError, Step
+from crossfade.state.rollouts import Drill, Rollout, RolloutError, Step
 
 from .auth import actor, may_change, may_read
 from .context import AppDependency, AppRequest
@@ -34,6 +35,15 @@ class Start(msgspec.Struct, forbid_unknown_fields=True):
     at: str | None = None
     """The phase to begin with; the first without."""
     reason: str | None = None
+    despite: str | None = None
+    """Why it begins though the preflight found something; without it, it does not."""
+
+
+class Drilled(msgspec.Struct, forbid_unknown_fields=True):
+    """What is drilled."""
+
+    all: bool = False
+    """The components' own flags, where the setting ``drill_all_components`` allows it."""
 
 
 class Told(msgspec.Struct, forbid_unknown_fields=True):
@@ -50,17 +60,49 @@ def rollouts(app: AppDependency, limit: Count = 20) -> list[dict[str, Json]]:
 
 
 @post("/api/rollouts", guards=[may_change], status_code=201)
-async def start(request: AppRequest, app: AppDependency, data: JSONBody[Start | None] = None) -> dict[str, Json]:
-    """Begins a rollout of the plan, or says line by line what is wrong with it."""
-    asked = data or Start()
+async def start(
+    request: AppRequest, app: AppDependency, data: JSONBody[Start | None] = None,
+) -> Response[dict[str, Json]]:
+    """Begins a rollout of the plan, after a preflight and a drill; or says what is wrong with it, line by line."""
+    asked, who = data or Start(), actor(request.headers)
     plan = _plan(app, asked.plan)
+    despite = (asked.despite or "").strip()
     try:
-        made = await app.controller.start(plan, who=actor(request.headers), reason=asked.reason, at=asked.at)
+        await asyncio.to_thread(_none_live, app)
+        checks = await app.preflight.run(plan, asked.at, who)
+        lacking = failed(checks)
+        if lacking and not despite:
+            error = HTTPError(409, "preflight", "; ".join(f"{one.name}: {one.told}" for one in lacking),
+                              "mend it, or start despite it, with a reason")
+            return Response({**error.fields(), "checks": msgspec.to_builtins(checks)}, status_code=409)
+        reason = f"{asked.reason or ''} (despite the preflight: {despite})".strip() if lacking else asked.reason
+        made = await app.controller.start(plan, who=who, reason=reason, at=asked.at)
+        drill = await asyncio.to_thread(app.drills.last)
     except RolloutError as error:
         raise HTTPError(409, "no_rollout", str(error)) from None
     except StateError as error:
         raise _not_stored(error) from None
-    return document(made, app)
+    return Response({**document(made, app), "preflight": msgspec.to_builtins(checks),
+                     "drill": None if drill is None else drill_json(drill)})
+
+
+@post("/api/drills", guards=[may_change], status_code=200)
+async def drill(request: AppRequest, app: AppDependency, data: JSONBody[Drilled | None] = None) -> dict[str, Json]:
+    """Rehearses a rollback with real flags and every process, and times it."""
+    try:
+        return drill_json(await app.drills.make(actor(request.headers), everything=(data or Drilled()).all))
+    except RolloutError as error:
+        raise HTTPError(409, "no_drill", str(error)) from None
+    except StateError as error:
+        raise _not_stored(error) from None
+
+
+@get("/api/drills", guards=[may_read], sync_to_thread=True)
+def drills(app: AppDependency, limit: Count = 20) -> list[dict[str, Json]]:
+    """The drills, the newest first; ``holds`` where it passed in the present configuration."""
+    held = app.drills.last()
+    return [{**drill_json(one), "holds": held is not None and one.id == held.id and one.problem is None}
+            for one in app.state.rollouts.drills(limit)]
 
 
 @get("/api/rollouts/{number:str}", guards=[may_read])
@@ -91,6 +133,12 @@ async def tell(request: AppRequest, app: AppDependency, number: FromPath[str], d
         raise _not_stored(error) from None
 
 
+def _none_live(app: App) -> None:
+    live = app.state.rollouts.live()
+    if live is not None:
+        raise RolloutError(f"rollout {live.id} ({live.plan.name}) is not over: abort it first")
+
+
 def find(app: App, number: str) -> Rollout:
     """The rollout of this number, or the latest. Raises HTTPError."""
     try:
@@ -117,13 +165,22 @@ def summary(rollout: Rollout) -> dict[str, Json]:
     }
 
 
+def drill_json(drill: Drill) -> dict[str, Json]:
+    return {
+        "id": drill.id, "at": iso(drill.at), "who": drill.who, "flags": [camel(name) for name in drill.flags],
+        "milliseconds": drill.micros / 1_000, "processes": drill.processes, "unanswered": list(drill.unanswered),
+        "problem": drill.problem,
+    }
+
+
 def document(rollout: Rollout, app: App) -> dict[str, Json]:
     """A rollout with its phases, and the gates of the one in effect as they are judged."""
     state = rollout.state
     return {
         **summary(rollout), "trouble": None if state.status.over else app.controller.trouble,
         "step": state.step, "soakedS": state.soaked / SECOND, "heldS": state.spent / SECOND,
-        "approvedBy": state.approved_by, "skipped": state.skipped, "waitingFor": [],
+        "approvedBy": state.approved_by, "skipped": state.skipped,
+        "waitingFor": [] if state.status.over else list(app.behind()),
         "phases": [phase_json(phase, _standing(index, rollout), rollout.verdicts if index == state.phase else ())
                    for index, phase in enumerate(rollout.plan.phases)],
         "planText": write(rollout.plan),
@@ -180,5 +237,5 @@ def _not_stored(error: StateError) -> HTTPError:
     return HTTPError(503, "not_stored", f"nothing was changed: {error}", headers={"Retry-After": "1"})
 
 
-HANDLERS = (rollouts, start, rollout, steps, tell)
+HANDLERS = (rollouts, start, rollout, steps, tell, drill, drills)
 routes = Router(path="/", route_handlers=list(HANDLERS))
