@@ -1,8 +1,10 @@
 """Crossfade as a library: an application declares components of its own, and reads them with their provenance."""
 
+import asyncio
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 from msgspec import Struct
@@ -13,7 +15,10 @@ from crossfade.core.reading import STAND_INS, Reading, Reason
 from crossfade.reader import Reader, Watch
 from crossfade.sources.component import Component
 from crossfade.sources.function import FunctionSource
+from crossfade.tracking import FlagFollower
 
+FIRST_WORD_S = 1.0
+"""Seconds for which a first reading waits to hear the flags from the server."""
 _NAME = re.compile("[a-z][A-Za-z0-9]{0,59}")
 
 
@@ -28,11 +33,17 @@ class Crossfade:
     """
 
     def __init__(self, *, flags: Mapping[str, FlagValue] | None = None, max_age: float = 1.0,
-                 clock: Clock | None = None, watch: Watch | None = None) -> None:
+                 clock: Clock | None = None, watch: Watch | None = None, follow: str | None = None, key: str = "",
+                 keep: str | os.PathLike[str] | None = None) -> None:
         """``flags``: values to begin with; the others come from the environment, as ``USE_REAL_ORDERS=true``.
 
         ``max_age``: seconds for which one computation serves all viewers. ``watch``: is told of every call and reading.
+        ``follow``: the address of a server, whose flags then hold instead, from the first reading on, with its write
+        key (``key``) and a file (``keep``) for the flags as they last were; see ``FlagFollower``. A component that the
+        server has no flag for is mock. Raises ValueError when ``flags`` are given too.
         """
+        if follow is not None and flags:
+            raise ValueError("flags that are followed cannot be given as well")
         self._wanted = dict(flags or {})
         self._max_age = max_age
         self._clock = clock or SystemClock()
@@ -40,6 +51,11 @@ class Crossfade:
         self._declared: dict[str, Component] = {}
         self._values: dict[str, FlagValue] = {}
         self._reader: Reader | None = None
+        self._follow: Callable[[], FlagFollower] | None = None
+        if follow is not None:
+            self._follow = partial(FlagFollower, follow, key, keep=keep, clock=self._clock)
+        self._follower: FlagFollower | None = None
+        self._heard = follow is None
 
     @property
     def components(self) -> tuple[Component, ...]:
@@ -76,10 +92,18 @@ class Crossfade:
 
     async def read(self, name: str, viewer: str | None = None) -> Reading:
         """The component as the viewer sees it now. Raises KeyError for one that was not declared; nothing else."""
-        return await self._read_with().read(name, viewer)
+        reader = self._read_with()
+        if not self._heard and self._follower is not None:
+            await asyncio.to_thread(self._follower.wait, FIRST_WORD_S)
+            self._heard = True
+        return await reader.read(name, viewer)
 
     def set(self, **values: FlagValue) -> None:
-        """Sets flags, all or none. Raises FlagError for one that there is not, or a value that it cannot have."""
+        """Sets flags, all or none. Raises FlagError for one that there is not, or a value that it cannot have, and
+        where the flags are a server's.
+        """
+        if self._follow is not None:
+            raise FlagError("these flags are followed: change them at their server")
         names = self._names()
         changes = {canonical(name, names): value for name, value in values.items()}
         self._values.update({name: check(name, value) for name, value in changes.items()})
@@ -87,12 +111,15 @@ class Crossfade:
     @property
     def flags(self) -> Flags:
         """As they are now."""
-        return Flags(dict(self._values))
+        follower = self._following()
+        return Flags(dict(self._values)) if follower is None else follower.flags
 
     async def close(self) -> None:
-        """Ends what is read in the shadow."""
+        """Ends what is read in the shadow, and follows no more."""
         if self._reader is not None:
             await self._reader.close()
+        if self._follower is not None:
+            await asyncio.to_thread(self._follower.close)
 
     def _read_with(self) -> Reader:
         """The reader of what is declared by now."""
@@ -103,9 +130,16 @@ class Crossfade:
                 raise FlagError(f"there is no flag {unknown[0]!r}; there are: {', '.join(names)}")
             wanted = {name: check(name, value) for name, value in self._wanted.items()}
             self._values = seed(os.environ, names) | wanted | self._values
-            self._reader = Reader(self.components, lambda: Flags(self._values), self._clock, max_age=self._max_age,
-                                  watch=self._watch)
+            follower = self._following()
+            flags = (lambda: Flags(self._values)) if follower is None else (lambda: follower.flags)
+            self._reader = Reader(self.components, flags, self._clock, max_age=self._max_age, watch=self._watch)
         return self._reader
+
+    def _following(self) -> FlagFollower | None:
+        """Made when it is first needed: a server that serves these components has no need to follow itself."""
+        if self._follower is None and self._follow is not None:
+            self._follower = self._follow()
+        return self._follower
 
     def _names(self) -> tuple[str, ...]:
         return names_of(component.flag for component in self.components)

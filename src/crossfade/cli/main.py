@@ -135,15 +135,19 @@ def rollback(
     components: Annotated[list[str] | None, typer.Argument(help="Which components.", show_default=False,
                                                            autocompletion=_component_names)] = None,
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False,
-    reason: Annotated[str | None, typer.Option(help="Why, for the audit log.", show_default=False)] = None, *,
+    reason: Annotated[str | None, typer.Option(help="Why, for the audit log.", show_default=False)] = None,
+    timeout: Annotated[float, typer.Option(min=0, max=30, help="Seconds to wait until every process that follows the "
+                                           "flags has said that it has them; 0 does not wait.")] = 2.0, *,
     url: Url = None, data: Data = None, as_json: AsJson = False,
 ) -> None:
-    """Takes components off their real sources at once, in one transaction, and says how long it took."""
+    """Takes components off their real sources at once, in one transaction, tells every process that follows the flags,
+    and says how long it took until the last one had them. Exit status 1 when a process is not known to have them.
+    """
     from crossfade.cli import rollback as command
 
     if bool(components) == everything:
         raise typer.BadParameter("name components, or give --all", param_hint="COMPONENTS")
-    command.rollback(components or (), reason=reason, url=url, data=data, as_json=as_json)
+    command.rollback(components or (), reason=reason, timeout=timeout, url=url, data=data, as_json=as_json)
 
 
 @rollout_app.command("plan")

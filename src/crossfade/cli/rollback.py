@@ -1,8 +1,9 @@
-"""``crossfade rollback``: back to before, at once."""
+"""``crossfade rollback``: back to before, at once, and who has it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 
@@ -10,18 +11,36 @@ from crossfade.cli.client import Client, Json
 from crossfade.core.flag import snake
 
 
-def rollback(components: Sequence[str], *, reason: str | None, url: str | None, data: Path | None,
+def rollback(components: Sequence[str], *, reason: str | None, timeout: float, url: str | None, data: Path | None,
              as_json: bool) -> None:
-    body: dict[str, Json] = {"components": list(components) or None, "reason": reason}
+    """Raises typer.Exit with 1 when a process did not answer."""
+    body: dict[str, Json] = {"components": list(components) or None, "reason": reason, "timeout": timeout}
     answer = Client(url, data).post("/api/rollback", body)
     console = Console()
     if as_json:
         console.print_json(data=answer)
     elif isinstance(answer, dict):
-        changed = answer["changed"] if isinstance(answer["changed"], list) else []
-        for one in changed:
-            if isinstance(one, dict):
-                console.print(f"  {snake(str(one['flag']))}: {one['old']} → {one['new']}".lower())
-        what = ", ".join(map(str, answer["components"])) if isinstance(answer["components"], list) else ""
-        told = "was rolled back" if changed else "was off already: nothing changed"
-        console.print(f"{escape(what)}: {told}, in {answer['milliseconds']} ms. The next read sees it.")
+        for line in _lines(answer):
+            console.print(line)
+    if isinstance(answer, dict) and answer["unanswered"]:
+        raise typer.Exit(1)
+
+
+def _lines(answer: Mapping[str, Json]) -> Sequence[str]:
+    """What happened, in plain words."""
+    changed, unanswered = _list(answer["changed"]), _list(answer["unanswered"])
+    what = escape(", ".join(map(str, _list(answer["components"]))))
+    told = "rolled back" if changed else "was off already: nothing changed"
+    count = answer["acknowledged"]
+    processes = "1 process has" if count == 1 else f"{count} processes have"
+    return (
+        *(f"  {snake(str(one['flag']))}: {one['old']} → {one['new']}".lower()
+          for one in changed if isinstance(one, dict)),
+        f"{what}: {told}, in {answer['transactionMilliseconds']} ms.",
+        f"{processes} it, the last after {answer['milliseconds']} ms.",
+        *(f"[bold red]Not known to have it:[/] {escape(str(name))}" for name in unanswered),
+    )
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []

@@ -4,10 +4,11 @@ from .aio import AsyncTracker
 from .asgi import TrackedASGI
 from .backoff import Backoff
 from .core import SpoolFull
+from .flags import FlagFollower
 from .hooks import Call
 from .stats import FlushResult, Stats
 from .tracker import Tracker
 from .wsgi import TrackedWSGI
 
-__all__ = ["AsyncTracker", "Backoff", "Call", "FlushResult", "SpoolFull", "Stats", "TrackedASGI", "TrackedWSGI",
-           "Tracker"]
+__all__ = ["AsyncTracker", "Backoff", "Call", "FlagFollower", "FlushResult", "SpoolFull", "Stats", "TrackedASGI",
+           "TrackedWSGI", "Tracker"]

@@ -11,10 +11,12 @@ from typing import ClassVar, Literal, Protocol
 
 from crossfade.core.clock import Clock, SystemClock, iso, micros
 from crossfade.core.event import MAX_MESSAGE_ID, MAX_NAME
+from crossfade.core.flag import Flags
 
 from . import exits
 from .backoff import Backoff
 from .delivery import Delivery, Pace
+from .flags import FlagFollower
 from .heirs import Heirs
 from .hooks import BeforeSend, Call, Hooks
 from .outbox import Outbox
@@ -26,6 +28,7 @@ from .stats import FlushResult, Stats, Tally
 from .wire import JSON, Identify, Track, encode
 
 QUARANTINE = "rejected.jsonl"
+KEPT_FLAGS = "flags"
 BLOCKED = 0.02
 """Seconds after which a blocked call looks for room again."""
 GRACE = 0.25
@@ -62,7 +65,7 @@ class Core:
         exit_timeout: float = 2.0, fsync: Fsync = "batch", limit: int = 1 << 30, memory_limit: int = 16 << 20,
         overflow: Overflow = "drop", before_send: BeforeSend | None = None, redact: tuple[str, ...] = (),
         user_key: bytes = b"", sample: dict[str, float] | None = None, backoff: Backoff | None = None,
-        pause: float = 60.0, clock: Clock | None = None,
+        pause: float = 60.0, clock: Clock | None = None, flags: bool = False,
     ) -> None:
         """Raises ValueError for an address that is none, or an option that cannot be meant.
 
@@ -80,6 +83,7 @@ class Core:
         the most). ``memory_limit``: bytes that wait in memory. ``overflow``: whether ``track`` blocks, drops (and
         counts), or raises SpoolFull when they are reached.
         ``before_send``, ``redact``, ``user_key``, ``sample``: see ``Hooks``.
+        ``flags``: whether the server's flags are followed too, see ``FlagFollower``; they are kept in the spool.
         """
         if fsync not in {"never", "batch", "always"} or overflow not in {"block", "drop", "raise"}:
             raise ValueError(f"fsync={fsync!r}, overflow={overflow!r}: there is no such choice")
@@ -104,6 +108,8 @@ class Core:
         self._companions: list[Companion] = []
         self._begin()
         exits.watch(self)
+        kept = self._root / KEPT_FLAGS if self._root is not None else None
+        self._follower = FlagFollower(url, write_key, keep=kept, clock=self.clock) if flags else None
 
     def track(self, event: str, user_id: str | None = None, properties: JSON | None = None, *,
               timestamp: datetime | None = None, session_id: str | None = None,
@@ -131,6 +137,13 @@ class Core:
             return None
         return self._put(Identify("", "", 0, call.user_id, call.properties), timestamp, message_id)
 
+    @property
+    def flags(self) -> Flags:
+        """The server's flags, as it last told them. Raises RuntimeError unless the tracker follows them."""
+        if self._follower is None:
+            raise RuntimeError("the tracker does not follow the flags: make it with flags=True")
+        return self._follower.flags
+
     def stats(self) -> Stats:
         """The counts as they are now."""
         tally = self._tally
@@ -148,6 +161,8 @@ class Core:
         """The same, for good: the tracker takes nothing more, and what could not be delivered stays in the spool."""
         self.say_last()
         end = time.monotonic() + timeout
+        if self._follower is not None:
+            self._follower.finish(min(timeout, self._follower.exit_timeout))
         if self._closed or not self._started:
             self._close()
             return self._delivery.flush(0)

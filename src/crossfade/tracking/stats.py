@@ -45,9 +45,9 @@ class Stats(Struct, frozen=True, rename="camel"):
     """Why nothing is delivered at present; empty when all is well."""
 
 
-def process_name() -> str:
+def process_name(program: str = "") -> str:
     """Which process this is, for people: host, number, program."""
-    program = PurePath(sys.argv[0]).name if getattr(sys, "argv", None) else ""
+    program = program or (PurePath(sys.argv[0]).name if getattr(sys, "argv", None) else "")
     return f"{socket.gethostname()} {os.getpid()} {program}".strip()[:200]
 
 

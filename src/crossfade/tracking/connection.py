@@ -1,0 +1,174 @@
+"""HTTP to one server, upon one socket, where every wait ends by a moment that is set beforehand.
+
+The standard library's client is bounded by the pause between two packets alone: a server that sends a byte now and then
+would hold it for ever. httpx, which sends the batches, takes a millisecond for what takes a tenth of it here.
+"""
+
+import codecs
+import io
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from urllib.parse import SplitResult, urlsplit
+
+MAX_REST = 64 << 10
+"""Bytes of an answer that are read so that its connection can be used again."""
+
+
+class Connection:
+    """To one server with one key. For one thread and one process, but for ``cut``."""
+
+    def __init__(self, url: str, key: str) -> None:
+        """``key``: the write key or the admin token; empty without one. Raises ValueError for an address that is none,
+        or a key that cannot be sent.
+        """
+        parts = _split(url)
+        if not (key.isascii() and key.isprintable()):
+            raise ValueError("the key cannot be sent as it is: use only visible ASCII characters")
+        self._secure = parts.scheme == "https"
+        self._host, self._port = str(parts.hostname), parts.port or (443 if self._secure else 80)
+        self._base = parts.path.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        codecs.lookup("idna")  # as connecting will: a child that is forked in an import's midst never gets the rest
+        self._channel: _Channel | None = None
+        self._http: HTTPConnection | None = None
+        self._deadline = 0.0
+
+    @property
+    def address(self) -> str:
+        """Whom it talks to, without secrets."""
+        return f"{'https' if self._secure else 'http'}://{self._host}:{self._port}{self._base}"
+
+    def within(self, seconds: float) -> None:
+        """All that is asked and read from now on ends within this time, with a TimeoutError where it must."""
+        self._deadline = time.monotonic() + seconds
+        if self._channel is not None:
+            self._channel.deadline = self._deadline
+
+    def ask(self, method: str, target: str, body: bytes = b"",
+            headers: Mapping[str, str] | None = None) -> HTTPResponse:
+        """Asks, and gives the answer once its head is there. Raises OSError or HTTPException."""
+        if self._http is None or self._http.sock is None:
+            self._connect()
+        assert self._http is not None  # noqa: S101  for the type checker
+        self._http.request(method, self._base + target, body or None, self._headers | dict(headers or {}))
+        return self._http.getresponse()
+
+    def tell(self, target: str, body: bytes) -> int:
+        """Posts JSON; gives the answer's status. A connection that has ended meanwhile is opened once more.
+
+        Raises OSError or HTTPException.
+        """
+        again = self._http is not None
+        while True:
+            try:
+                answer = self.ask("POST", target, body, {"Content-Type": "application/json"})
+                if len(answer.read(MAX_REST)) == MAX_REST:
+                    self.close()
+            except (OSError, HTTPException) as error:
+                self.close()
+                if not again or isinstance(error, TimeoutError):
+                    raise
+                again = False
+            else:
+                return answer.status
+
+    def close(self) -> None:
+        if self._http is not None:
+            self._http.close()
+        if self._channel is not None:
+            self._channel.close()
+        self._http = self._channel = None
+
+    def cut(self) -> None:
+        """From another thread: whatever waits there ends with an error."""
+        channel = self._channel
+        if channel is not None:
+            channel.cut()
+
+    def abandon(self) -> None:
+        """In a forked child: lets go of the socket without a word, so that it ends when the parent does."""
+        if self._channel is not None:
+            self._channel.abandon()
+        self._http = self._channel = None
+
+    def _connect(self) -> None:
+        self.close()
+        left = max(0.001, self._deadline - time.monotonic())
+        connected = socket.create_connection((self._host, self._port), left)
+        try:
+            connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self._secure:
+                import ssl  # noqa: PLC0415  it takes a while, and few need it
+
+                connected = ssl.create_default_context().wrap_socket(connected, server_hostname=self._host)
+        except BaseException:
+            connected.close()
+            raise
+        self._channel = _Channel(connected, self._deadline)
+        self._http = HTTPConnection(self._host, self._port)
+        self._http.auto_open = 0
+        self._http.sock = self._channel  # as much of a socket as it needs
+
+
+class _Channel:
+    """A connected socket, as ``http.client`` uses one."""
+
+    def __init__(self, connected: socket.socket, deadline: float) -> None:
+        self._socket = connected
+        self.deadline = deadline
+
+    def makefile(self, _mode: str, *_: object) -> io.BufferedReader:
+        return io.BufferedReader(_Reading(self))
+
+    def sendall(self, data: bytes) -> None:
+        self._socket.settimeout(self._left())
+        self._socket.sendall(data)
+
+    def recv_into(self, buffer: "memoryview[int]") -> int:
+        self._socket.settimeout(self._left())
+        return self._socket.recv_into(buffer)
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def cut(self) -> None:
+        with suppress(OSError):  # it has ended by itself
+            self._socket.shutdown(socket.SHUT_RDWR)
+
+    def abandon(self) -> None:
+        with suppress(OSError):
+            socket.close(self._socket.detach())
+
+    def _left(self) -> float:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the time is up")
+        return left
+
+
+class _Reading(io.RawIOBase):
+    """The channel as a file."""
+
+    def __init__(self, channel: _Channel) -> None:
+        self._channel = channel
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "memoryview[int]") -> int:  # type: ignore[override]
+        return self._channel.recv_into(buffer)
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0 and "@" not in parts.netloc
+        str(parts.hostname).encode("idna")
+    except (ValueError, UnicodeError) as error:
+        raise ValueError(f"the address of the server is none: {error}") from None
+    if not usable or not (url.isascii() and url.isprintable()) or parts.query or parts.fragment:
+        raise ValueError("the address of the server is none: it must be as http://host or https://host:port")
+    return parts
