@@ -40,6 +40,7 @@ from crossfade.notifier import Notifier
 from crossfade.observer import Observer
 from crossfade.reader import Reader
 from crossfade.requestlog import RequestLog
+from crossfade.retirements import Retirements
 from crossfade.secondreader import ClientTimer, SecondReader, parts
 from crossfade.settings import Settings
 from crossfade.sources.beside import Beside
@@ -127,7 +128,7 @@ class App:
         self._infrastructure = Beside(
             RealInfrastructure(self.prober, self._queue, settings.data),
             DiskReader(settings.data, self.folder.journal, self.store.last_segment, clock).look, clock)
-        components = configured(together(self._components(), find(settings.components)), settings)
+        components = self._all_components()
         self.flag_names = names_of(component.flag for component in components)
         self.state.ensure_flags(self.flag_names, self.started_at)
         self.alerts = Alerts(self.state, clock, targets=targets, pace=Pace(
@@ -141,6 +142,12 @@ class App:
             window_s=settings.quality_window_s, ledger=lambda: total(self.store.ledger()),
             mismatches=self.state.mismatches,
         )
+        self.retirements = Retirements(
+            self.state, self.reader, clock, lambda: {part.name: part.mock for part in self._all_components()
+                                                     if part.mock is not None},
+            after_days=settings.retire_after_days,
+        )
+        self.retirements.reconcile()
         self._client = ClientTimer(self.requests, clock)
         self.second_reader = SecondReader(
             parts(self._system, self._infrastructure, machine, self.started_at), observe=self.reader.observe,
@@ -169,6 +176,7 @@ class App:
             tasks.append(asyncio.create_task(self.observer.run(), name="observer"))
             tasks.append(asyncio.create_task(self.monitor.run(), name="monitor"))
             tasks.append(asyncio.create_task(self.second_reader.run(), name="second reader"))
+            tasks.append(asyncio.create_task(self.retirements.run(), name="retirements"))
             tasks.append(asyncio.create_task(self.alerts.run(self.conditions, self.notifier.wake), name="alerts"))
             yield
         finally:
@@ -190,6 +198,9 @@ class App:
     def _repair(self, minutes: Collection[int], days: Collection[date]) -> None:
         """By the loader's thread, since no other changes the event store. Raises what the store raises."""
         self.loader.between(lambda: self.store.repair(minutes, days)).result()
+
+    def _all_components(self) -> tuple[Component, ...]:
+        return configured(together(self._components(), find(self.settings.components)), self.settings)
 
     def _components(self) -> tuple[Component, ...]:
         settings, as_of = self.settings, self.loader.as_of

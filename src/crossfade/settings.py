@@ -105,6 +105,8 @@ class Settings(BaseSettings):
                                    "compare figures with the events, all the time; 0 leaves it to `crossfade audit`.")
     second_reader_interval_s: float = Field(15, ge=1, description="Time between two comparisons of what is told of the "
                                             "server, its machine and its stores with a second reader.")
+    retire_after_days: float = Field(7, ge=0, le=3650, description="For how long a component must have been real only, "
+                                     "for every viewer and with fallback off, before its mock may be retired.")
     mock_seed: int = Field(5, description="Seed of the synthetic values.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
 

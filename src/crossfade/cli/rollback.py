@@ -22,6 +22,10 @@ def rollback(components: Sequence[str], *, reason: str | None, url: str | None, 
         for one in changed:
             if isinstance(one, dict):
                 console.print(f"  {snake(str(one['flag']))}: {one['old']} → {one['new']}".lower())
+        for name in answer["retired"] if isinstance(answer["retired"], list) else []:
+            console.print(f"{escape(str(name))}: retired: nothing to go back to.")
         what = ", ".join(map(str, answer["components"])) if isinstance(answer["components"], list) else ""
+        if not what:
+            return
         told = "was rolled back" if changed else "was off already: nothing changed"
         console.print(f"{escape(what)}: {told}, in {answer['milliseconds']} ms. The next read sees it.")

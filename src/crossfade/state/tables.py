@@ -178,6 +178,28 @@ class MismatchColumns(TypedColumns):
     at: Named[int] = Column(BigInteger)
 
 
+class RetirementColumns(TypedColumns):
+    """One row a component whose mock was retired, for good, unless it is undone."""
+
+    flag: Named[str] = Column(Text, primary_key=True)
+    component: Named[str] = Column(Text)
+    at: Named[int] = Column(BigInteger)
+    who: Named[str] = Column(Text)
+    reason: Named[str | None] = Column(Text)
+    since: Named[int] = Column(BigInteger)
+    purged_at: Named[int | None] = Column(BigInteger)
+
+
+class ArchivedFlagColumns(TypedColumns):
+    """One row a flag of a retired component, until it is purged: as it was in ``flags``."""
+
+    name: Named[str] = Column(Text, primary_key=True)
+    use_real: Named[str] = Column(Text)
+    value: Named[int] = Column(Integer)
+    changed_at: Named[int] = Column(BigInteger)
+    changed_by: Named[str] = Column(Text)
+
+
 flags = Table("flags", metadata, FlagColumns)
 # Without AUTOINCREMENT SQLite may give a deleted row's number again.
 audit = Table("audit", metadata, AuditColumns, Index(None, "subject", "id"), sqlite_autoincrement=True)
@@ -209,3 +231,5 @@ deliveries = Table(
 )
 recounts = Table("recounts", metadata, RecountColumns)
 mismatches = Table("mismatches", metadata, MismatchColumns, Index(None, "kind", "start"))
+retirements = Table("retirements", metadata, RetirementColumns)
+archived_flags = Table("archived_flags", metadata, ArchivedFlagColumns)

@@ -15,6 +15,7 @@ from crossfade.app import App
 from crossfade.core.clock import iso
 from crossfade.core.flag import FlagError, FlagValue, camel, canonical, check
 from crossfade.core.reading import Reading
+from crossfade.core.retirement import RetiredError
 from crossfade.sources.history import MAX_DAYS
 
 from . import exposition, live
@@ -110,7 +111,7 @@ async def history(request: AppRequest, app: AppDependency, days: DayCount = live
 
 @get("/api/flags", guards=[may_read])
 async def flags(app: AppDependency) -> dict[str, FlagValue]:
-    """All flags."""
+    """All flags; those of retired components are no more."""
     return _flags(app)
 
 
@@ -124,7 +125,10 @@ async def change_flags(
         changes = {name: check(name, value) for name, value in names.items()}
     except FlagError as error:
         raise HTTPError(400, "unknown_flag", str(error)) from None
-    app.state.change_flags(changes, who=actor(request.headers), at=app.clock.now(), reason=reason)
+    try:
+        app.state.change_flags(changes, who=actor(request.headers), at=app.clock.now(), reason=reason)
+    except RetiredError as error:
+        raise HTTPError(409, "retired", str(error)) from None
     return _flags(app)
 
 
@@ -150,7 +154,7 @@ def aggregate(app: AppDependency) -> dict[str, Json]:
 
 def _flags(app: App) -> dict[str, FlagValue]:
     current = app.state.flags()
-    return {camel(name): current[name] for name in app.flag_names}
+    return {camel(name): current[name] for name in app.flag_names if not current.is_retired(name)}
 
 
 HANDLERS = (

@@ -35,16 +35,18 @@ async def rollback(request: AppRequest, app: AppDependency, data: JSONBody[Rollb
     if unknown or not names:
         raise HTTPError(400, "unknown_component", f"there is no component {(unknown or [''])[0][:80]!r}; there are: "
                         + ", ".join(known))
+    retired = app.state.flags().retired
     began = time.perf_counter()
     try:
         made = await asyncio.to_thread(
-            app.state.change_flags, retreat(known[name].flag for name in names), who=actor(request.headers),
+            app.state.change_flags, retreat((known[name].flag for name in names), retired), who=actor(request.headers),
             at=app.clock.now(), reason=asked.reason or "rollback",
         )
     except StateError as error:
         raise HTTPError(503, "not_stored", f"nothing was rolled back: {error}", headers={"Retry-After": "1"}) from None
     return {
-        "at": iso(app.clock.now()), "components": list(names),
+        "at": iso(app.clock.now()), "components": [name for name in names if known[name].flag not in retired],
+        "retired": [name for name in names if known[name].flag in retired],
         "changed": [{"flag": camel(one.flag), "old": one.old, "new": one.new} for one in made],
         "milliseconds": round((time.perf_counter() - began) * 1_000, 3),
     }
