@@ -69,7 +69,8 @@ def _sentences(report: Report, component: str | None) -> list[str]:
         (report.others, "more of other components, or of none by their names"),
         (report.waived, "waived by a comment: crossfade: keep"),
         (report.tests, "files of tests passed over; --tests searches them too"),
-        (sum(problem.missed for problem in report.problems), "could not be searched, as named above: something may be left there"),
+        (sum(problem.missed for problem in report.problems),
+         "could not be searched, as named above: something may be left there"),
     )
     return told + [f"{count:,} {words}." for count, words in counted if count]
 
@@ -82,5 +83,6 @@ def _json(source: Path, report: Report) -> dict[str, Json]:
              "component": found.component, "by": found.by.value} for file, found in report.findings
         ],
         "others": report.others, "waived": report.waived, "testsPassedOver": report.tests,
-        "problems": [{"file": problem.file, "why": problem.why, "missed": problem.missed} for problem in report.problems],
+        "problems": [{"file": problem.file, "why": problem.why, "missed": problem.missed}
+                     for problem in report.problems],
     }
