@@ -49,6 +49,7 @@ from crossfade.observer import Observer
 from crossfade.preflight import Preflight
 from crossfade.reader import Reader
 from crossfade.requestlog import RequestLog
+from crossfade.retirements import Retirements
 from crossfade.secondreader import ClientTimer, SecondReader, parts
 from crossfade.settings import Settings
 from crossfade.sources.beside import Beside
@@ -136,7 +137,7 @@ class App:
         self._infrastructure = Beside(
             RealInfrastructure(self.prober, self._queue, settings.data),
             DiskReader(settings.data, self.folder.journal, self.store.last_segment, clock).look, clock)
-        components = configured(together(self._components(), find(settings.components)), settings)
+        components = self._all_components()
         self.flag_names = names_of(component.flag for component in components)
         self.state.ensure_flags((*self.flag_names, drill.FLAG), self.started_at)
         self.followers = Followers(self.state.refresh, self.state.flags(), clock)
@@ -151,11 +152,26 @@ class App:
             window_s=settings.quality_window_s, ledger=lambda: total(self.store.ledger()),
             mismatches=self.state.mismatches,
         )
+        self._build_rollout(settings, clock)
+        self.retirements = Retirements(
+            self.state, self.reader, clock, lambda: {part.name: part.mock for part in self._all_components()
+                                                     if part.mock is not None},
+            after_days=settings.retire_after_days,
+        )
+        self.retirements.reconcile()
+        self._client = ClientTimer(self.requests, clock)
+        self.second_reader = SecondReader(
+            parts(self._system, self._infrastructure, machine, self.started_at), observe=self.reader.observe,
+            wanted=self.monitor.wanted, emit=self.observer.compared, client=self._client,
+            interval_s=settings.second_reader_interval_s, max_age_s=settings.reading_max_age_s,
+        )
+
+    def _build_rollout(self, settings: Settings, clock: Clock) -> None:
         measured = Measured(self.monitor, self.reader, clock, ledger=lambda: total(self.store.ledger()),
                             alerts=self._heeded)
         self.drills = Drills(
             self.state, self.followers, clock, configuration=fingerprint(settings, self.flag_names),
-            components=lambda: [one.flag for one in components], all_allowed=settings.drill_all_components)
+            components=self._switchable, all_allowed=settings.drill_all_components)
         self.preflight = Preflight(self.reader, self.store, measured, clock, behind=self.behind,
                                    drill=self.drills.held)
         self.controller = Controller(
@@ -163,12 +179,11 @@ class App:
             measure=measured, behind=self.followers.behind,
             changed=lambda: self.followers.publish(self.state.flags()),
         )
-        self._client = ClientTimer(self.requests, clock)
-        self.second_reader = SecondReader(
-            parts(self._system, self._infrastructure, machine, self.started_at), observe=self.reader.observe,
-            wanted=self.monitor.wanted, emit=self.observer.compared, client=self._client,
-            interval_s=settings.second_reader_interval_s, max_age_s=settings.reading_max_age_s,
-        )
+
+    def _switchable(self) -> list[str]:
+        """The flags of the components that are not real for good."""
+        retired = self.state.flags().retired
+        return [one.flag for one in self.reader.components.values() if one.flag not in retired]
 
     def reach(self, url: str) -> None:
         """Where the server answers: its second reader times requests of its own there."""
@@ -193,6 +208,7 @@ class App:
             tasks.append(asyncio.create_task(self.monitor.run(), name="monitor"))
             tasks.append(asyncio.create_task(self.controller.run(), name="rollout"))
             tasks.append(asyncio.create_task(self.second_reader.run(), name="second reader"))
+            tasks.append(asyncio.create_task(self.retirements.run(), name="retirements"))
             tasks.append(asyncio.create_task(self.alerts.run(self.conditions, self.notifier.wake), name="alerts"))
             yield
         finally:
@@ -223,6 +239,9 @@ class App:
     def _repair(self, minutes: Collection[int], days: Collection[date]) -> None:
         """By the loader's thread, since no other changes the event store. Raises what the store raises."""
         self.loader.between(lambda: self.store.repair(minutes, days)).result()
+
+    def _all_components(self) -> tuple[Component, ...]:
+        return configured(together(self._components(), find(self.settings.components)), self.settings)
 
     def _components(self) -> tuple[Component, ...]:
         settings, as_of = self.settings, self.loader.as_of

@@ -64,9 +64,10 @@ class Crossfade:
 
     def component(self, name: str, *, model: type[Struct], timeout: float = 5.0, stale_limit: float = 300.0,
                   stand_ins: Sequence[Reason] = STAND_INS, shadow_share: float = 1.0) -> Callable[[Declared], Declared]:
-        """Declares a component by a class with the functions ``mock``, ``real`` and, where there is one, ``legacy``.
+        """Declares a component by a class with the functions ``real``, ``mock`` and, where there is one, ``legacy``.
 
         They are called as ``Orders.real()``, without parameters, and may be sync or async; see ``sources/function.py``.
+        ``mock`` may be left out, as it is once it was retired: then nothing is shown before the real source is.
         ``name``: as in the API, such as ``orders`` or ``openOrders``; its flag is then ``use_real_open_orders``. The
         other parameters are those of ``Component``. Raises ValueError for a name that cannot be one or is taken.
         """
@@ -78,11 +79,10 @@ class Crossfade:
         def declare(sources: Declared) -> Declared:
             found = {part: FunctionSource(function) for part in ("mock", "real", "legacy")
                      if callable(function := getattr(sources, part, None))}
-            missing = [part for part in ("mock", "real") if part not in found]
-            if missing:
-                raise ValueError(f"the component {name!r} lacks the function {' and '.join(missing)}")
+            if "real" not in found:
+                raise ValueError(f"the component {name!r} lacks the function real")
             self._declared[name] = Component(
-                name, name, f"use_real_{snake(name)}", found["mock"], found["real"], timeout, stale_limit,
+                name, name, f"use_real_{snake(name)}", found.get("mock"), found["real"], timeout, stale_limit,
                 found.get("legacy"), tuple(stand_ins), shadow_share, model,
             )
             self._reader = None

@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -16,6 +17,7 @@ import structlog
 from crossfade.core.check import LEAD
 from crossfade.core.clock import SECOND, Clock
 from crossfade.core.flag import Evaluation, Flags, evaluate, shadows
+from crossfade.core.observation import ErrorKind
 from crossfade.core.payloads import Payload
 from crossfade.core.reading import Origin, Provenance, Reading, Reason
 from crossfade.sources.call import Fetching, Outcome, call
@@ -85,7 +87,8 @@ class Reader:
     def __init__(self, components: Iterable[Component], flags: Callable[[], Flags], clock: Clock, *,
                  max_age: float, watch: Watch | None = None, draw: Callable[[], float] = random.random) -> None:
         """``max_age``: seconds for which one computation serves all viewers; ``draw``: of numbers from 0 to 1."""
-        self.components: Mapping[str, Component] = {component.name: component for component in components}
+        self._components = {component.name: component for component in components}
+        self.components: Mapping[str, Component] = self._components
         self._flags = flags
         self._clock = clock
         self._max_age = int(max_age * SECOND)
@@ -105,10 +108,11 @@ class Reader:
         component = self.components[name]
         flags = self._flags()
         evaluation = evaluate(flags, component.flag, viewer)
-        if evaluation.real:
-            reading = await self._read_real(component, evaluation, fallback=flags.fallback_on_error)
-        else:
-            reading = await self._read_base(component, evaluation, fallback=flags.fallback_on_error)
+        reading = await self._read(component, evaluation, flags)
+        if reading.provenance.source is Origin.MOCK and component.flag in (flags := self._flags()).retired:
+            # Its mock was retired while it was asked.
+            evaluation = evaluate(flags, component.flag, viewer)
+            reading = await self._read(component, evaluation, flags)
         self.served[name, reading.provenance.source, reading.provenance.reason] += 1
         if self._watch is not None:
             self._watch.served(component, reading)
@@ -124,6 +128,16 @@ class Reader:
         """Has the real source called, unless that was a moment ago; no viewer is shown anything of it."""
         return await self._ask(self.components[name], Origin.REAL)
 
+    def unregister_mock(self, name: str) -> None:
+        """Lets go of the component's mock: from now on nobody can read it. To be called on the event loop."""
+        self._components[name] = replace(self.components[name], mock=None)
+        self._slots.pop((name, Origin.MOCK), None)
+
+    def register_mock(self, name: str, mock: Source) -> None:
+        """Gives the component a mock, again. To be called on the event loop."""
+        self._components[name] = replace(self.components[name], mock=mock)
+        self._slots[name, Origin.MOCK] = _Slot(mock)
+
     def variant(self, viewer: str | None) -> tuple[bool, ...]:
         """Which components the viewer gets from the real source just now."""
         flags = self._flags()
@@ -135,13 +149,21 @@ class Reader:
             task.cancel()
         await asyncio.gather(*self._shadows, return_exceptions=True)
 
-    async def _read_real(self, component: Component, evaluation: Evaluation, *, fallback: bool) -> Reading:
+    async def _read(self, component: Component, evaluation: Evaluation, flags: Flags) -> Reading:
+        if evaluation.real:
+            stand_ins = tuple(reason for reason in component.stand_ins
+                              if reason is not Reason.FALLBACK or component.flag not in flags.retired)
+            return await self._read_real(component, evaluation, stand_ins, fallback=flags.fallback_on_error)
+        return await self._read_base(component, evaluation, fallback=flags.fallback_on_error)
+
+    async def _read_real(self, component: Component, evaluation: Evaluation, stand_ins: Sequence[Reason], *,
+                         fallback: bool) -> Reading:
         real = await self._ask(component, Origin.REAL)
         limit = int(component.stale_limit * SECOND)
         good = self._slots[component.name, Origin.REAL].good
         reasons = decide(
             real.sample is not None, real.sample is not None and real.at - real.sample.as_of <= limit,
-            component.stand_ins, fallback=fallback,
+            stand_ins, fallback=fallback,
             stale=good is not None and good.sample is not None and -LEAD <= real.at - good.sample.as_of <= limit,
         )
         if reasons[0] is Reason.FLAG:
@@ -175,7 +197,9 @@ class Reader:
 
     async def _ask(self, component: Component, origin: Origin) -> Outcome:
         """The source's answer: the last one while it is fresh, else one that is awaited by all who ask."""
-        slot = self._slots[component.name, origin]
+        slot = self._slots.get((component.name, origin))
+        if slot is None:
+            return Outcome(self._clock.now(), None, f"{component.name} has no {origin}", ErrorKind.FAILED)
         if slot.last is not None and self._is_fresh(slot):
             return slot.last
         if slot.running is None:
@@ -198,8 +222,9 @@ class Reader:
         return outcome
 
     async def _call_past_cache(self, component: Component, origin: Origin, slot: _Slot) -> Outcome:
-        mock = self._slots[component.name, Origin.MOCK].good
-        made_up = mock.sample.payload if mock is not None and mock.sample is not None else None
+        mock = self._slots.get((component.name, Origin.MOCK))
+        good = None if mock is None else mock.good
+        made_up = None if good is None or good.sample is None else good.sample.payload
         return await call(slot.source, component, origin, self._clock, made_up, abandoned=slot.abandoned)
 
     def _report(self, component: Component, origin: Origin, task: asyncio.Task[Outcome]) -> None:

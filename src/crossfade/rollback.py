@@ -50,7 +50,7 @@ async def rollback(
     ``timeout``: seconds that it waits at the most; 0 does not wait. Raises StateError when nothing was changed.
     """
     began, at = timer(), clock.now()
-    change = partial(state.rollouts.take_back, retreat(flags), who=who, at=at, reason=reason)
+    change = partial(state.rollouts.take_back, retreat(flags, state.flags().retired), who=who, at=at, reason=reason)
     made = await asyncio.get_running_loop().run_in_executor(_threads, change)
     stored = timer()
     current = state.flags()

@@ -107,6 +107,8 @@ class Settings(BaseSettings):
                                             "server, its machine and its stores with a second reader.")
     drill_all_components: bool = Field(False, description="Whether a drill may switch the components' own flags, which "
                                        "shows real data for a moment.")
+    retire_after_days: float = Field(7, ge=0, le=3650, description="For how long a component must have been real only, "
+                                     "for every viewer and with fallback off, before its mock may be retired.")
     mock_seed: int = Field(5, description="Seed of the synthetic values.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
 

@@ -363,3 +363,24 @@ def test_a_rollout_that_nobody_holds_comes_to_an_end(plan: Plan, measured: list[
         command = Command(Action.APPROVE, "ann") if waits and story.state.approved_by is None else None
         story.tick(measured[number % len(measured)], command, after=MINUTE)
     assert story.state.status.over
+
+
+def test_a_retired_component_is_neither_set_nor_set_back_nor_drift() -> None:
+    story = Story(Plan("move", (AT_ONCE, LAST)))
+    story.until(Move.BEGIN)
+    retired = Flags({name: value for name, value in story.flags.items() if name != SYSTEM},
+                    retired=frozenset({SYSTEM}))
+    held = decide(story.plan, story.state, Facts(retired, GOOD), story.now + 10 * SECOND)
+    assert held.move is not Move.PAUSE, "it is no drift"
+    reverted = decide(story.plan, story.state, Facts(retired, BAD), story.now + 10 * SECOND)
+    assert reverted.move is Move.REVERT
+    assert SYSTEM not in reverted.changes
+    over = decide(story.plan, reverted.state, Facts(retired, GOOD), story.now + 20 * SECOND)
+    assert over.move is Move.REVERTED, "what cannot go back is not waited for"
+
+
+def test_a_retired_component_is_what_another_phase_needs() -> None:
+    plan = Plan("move", (replace(AT_ONCE, needs=(BUSINESS,)),))
+    off, retired = Flags({}), Flags({}, retired=frozenset({BUSINESS}))
+    assert decide(plan, start(plan, 0), Facts(off, GOOD), SECOND).move is Move.HOLD
+    assert decide(plan, start(plan, 0), Facts(retired, GOOD), SECOND).move is Move.BEGIN

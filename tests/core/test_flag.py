@@ -21,9 +21,13 @@ from crossfade.core.flag import (
     canonical,
     check,
     evaluate,
+    own,
     parse,
     parse_bool,
+    retreat,
     seed,
+    shadows,
+    share,
     snake,
     stage,
 )
@@ -235,3 +239,36 @@ def test_no_percentage(text: str) -> None:
 def test_a_value_from_text() -> None:
     assert (parse("percent_orders", " 25 % "), parse("percent_orders", "0"), parse("use_real_orders", "1")) == (
         25, 0, True)
+
+
+RETIRED = frozenset({"use_real_orders"})
+VALUES = st.dictionaries(st.sampled_from(["use_real_orders", "percent_orders", "shadow_orders", "fallback_on_error"]),
+                         st.booleans() | st.integers(0, 100))
+
+
+@given(VALUES, st.none() | st.text())
+def test_a_retired_component_is_real_whatever_the_flags_say(values: dict[str, bool | int], viewer: str | None) -> None:
+    flags = Flags(values, retired=RETIRED)
+    assert evaluate(flags, "use_real_orders", viewer) == Evaluation(True, Reason.FLAG)
+    assert stage(flags, "use_real_orders") is Stage.RETIRED
+    assert share(flags, "use_real_orders") == 100
+    assert not shadows(flags, "use_real_orders")
+    assert [flags[name] for name in own("use_real_orders")] == [True, 100, False]
+    assert all(flags.is_retired(name) for name in own("use_real_orders"))
+    assert not flags.is_retired("fallback_on_error")
+    assert flags["fallback_on_error"] == values.get("fallback_on_error", True)
+
+
+@given(VALUES, st.none() | st.text())
+def test_another_retirement_changes_nothing(values: dict[str, bool | int], viewer: str | None) -> None:
+    plain, flags = Flags(values), Flags(values, retired=frozenset({"use_real_other"}))
+    assert evaluate(flags, "use_real_orders", viewer) == evaluate(plain, "use_real_orders", viewer)
+    assert stage(flags, "use_real_orders") is stage(plain, "use_real_orders")
+    assert [flags[name] for name in own("use_real_orders")] == [plain[name] for name in own("use_real_orders")]
+
+
+def test_nobody_goes_back_behind_a_retirement() -> None:
+    both = ["use_real_orders", "use_real_other"]
+    assert retreat(both, RETIRED) == {"use_real_other": False, "fallback_on_error": True}
+    assert retreat(both) == {"use_real_orders": False, "use_real_other": False, "fallback_on_error": True}
+    assert retreat(["use_real_orders"], RETIRED) == {}, "where nothing goes back, nothing need stand in"

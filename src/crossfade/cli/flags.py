@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crossfade.cli.client import Client, Json
-from crossfade.core.flag import PERCENT, FlagError, camel, canonical, parse, snake
+from crossfade.core.flag import PERCENT, FlagError, camel, canonical, own, parse, snake
 
 
 def show(*, url: str | None, data: Path | None, as_json: bool) -> None:
@@ -19,7 +19,7 @@ def change(assignments: Sequence[str], *, reason: str | None, url: str | None, d
            as_json: bool) -> None:
     client = Client(url, data)
     current = client.get("/api/flags")
-    names = [snake(name) for name in current] if isinstance(current, dict) else []
+    names = [snake(name) for name in (*_names(current), *_archived(client.get("/api/retire")))]
     try:
         changes = dict(_assignment(text, names) for text in assignments)
     except FlagError as error:
@@ -48,6 +48,17 @@ def _assignment(text: str, names: Sequence[str]) -> tuple[str, Json]:
         raise FlagError(f"{text!r} is not NAME=VALUE")
     flag = canonical(name, names)
     return camel(flag), parse(flag, value)
+
+
+def _names(answer: Json) -> list[str]:
+    return list(answer) if isinstance(answer, dict) else []
+
+
+def _archived(answer: Json) -> list[str]:
+    """The flags of retired components: that they cannot be set the server says better than "there is no flag"."""
+    found = answer.get("components") if isinstance(answer, dict) else None
+    parts = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    return [name for one in parts if one["retiredAt"] for name in own(str(one["flag"]))]
 
 
 def _print(flags: Json, as_json: bool) -> None:

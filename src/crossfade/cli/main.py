@@ -150,6 +150,50 @@ def rollback(
     command.rollback(components or (), reason=reason, timeout=timeout, url=url, data=data, as_json=as_json)
 
 
+@app.command()
+def retire(
+    component: Annotated[str | None, typer.Argument(help="Whose mock is to go. Without it: how far all are.",
+                                                    show_default=False, autocompletion=_component_names)] = None, *,
+    reason: Annotated[str | None, typer.Option(help="Why, for the audit log.", show_default=False)] = None,
+    despite: Annotated[str | None, typer.Option(metavar="REASON", help="Do not wait for the time that it should have "
+                                                "been real only; why.", show_default=False)] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Bring the mock and the flags back, within 30 days.")] = False,
+    check: Annotated[Path | None, typer.Option(metavar="SRC", help="Find what is left of mocks in an application's "
+                                               "code; needs no server.", show_default=False)] = None,
+    only: Annotated[str | None, typer.Option("--component", help="With --check: what is of this component alone.",
+                                             show_default=False)] = None,
+    tests: Annotated[bool, typer.Option("--tests", help="With --check: search tests too.")] = False,
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Takes a component's mock away for good, once it has been real only for long enough; finds what is left of it.
+
+    Exit status 1 when it may not be retired, or when the search finds something.
+    """
+    if check is not None:
+        from crossfade.cli import leftovers as search
+
+        if component is not None or undo or dry_run or despite is not None or reason is not None:
+            raise typer.BadParameter("--check goes with --component, --tests and --json alone", param_hint="--check")
+        search.check(check, component=only, tests=tests, as_json=as_json)
+        return
+    from crossfade.cli import retire as command
+
+    if only is not None or tests:
+        raise typer.BadParameter("it goes with --check", param_hint="--component" if only is not None else "--tests")
+    if component is None and (undo or dry_run or reason is not None or despite is not None):
+        raise typer.BadParameter("name a component", param_hint="COMPONENT")
+    if undo and (dry_run or despite is not None):
+        raise typer.BadParameter("--undo goes with --reason alone", param_hint="--undo")
+    if component is None:
+        command.show(url=url, data=data, as_json=as_json)
+    elif undo:
+        command.undo(component, reason=reason, url=url, data=data, as_json=as_json)
+    else:
+        command.retire(component, reason=reason, despite=despite, dry_run=dry_run, url=url, data=data,
+                       as_json=as_json)
+
+
 @rollout_app.command("plan")
 def rollout_plan(
     file: Annotated[Path | None, typer.Argument(help="A plan of your own, in TOML, to be checked.",

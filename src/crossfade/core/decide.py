@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from .clock import MINUTE
 from .dimension import Status as Figure
 from .duration import shown
-from .flag import PERCENT, USE_REAL, Flags, FlagValue
+from .flag import PERCENT, USE_REAL, Flags, FlagValue, share
 from .gate import NOTHING, Verdict, When, at_end, judge
 from .plan import OnFail, Phase, Plan, back, switched_on
 from .rollout import Action, Command, Decision, Facts, Move, State, Status
@@ -210,7 +210,7 @@ def _enter(tick: _Tick, state: State, passed: str = "") -> Decision:
 def _obstacle(tick: _Tick, phase: Phase, state: State) -> str | None:
     """Why a phase does not begin."""
     flags = tick.facts.flags
-    lacking = [name for name in phase.needs if not flags[name] or flags[_percent_of(name)] != 100]
+    lacking = [name for name in phase.needs if share(flags, name) != 100]
     if lacking:
         return f"{', '.join(lacking)} must be on for every viewer"
     if phase.approval and state.approved_by is None:
@@ -281,11 +281,8 @@ def _verdicts(tick: _Tick, state: State) -> tuple[Verdict, ...]:
 
 
 def _differing(wanted: Mapping[str, FlagValue], flags: Flags) -> dict[str, FlagValue]:
-    return {name: value for name, value in wanted.items() if flags[name] != value}
-
-
-def _percent_of(use_real: str) -> str:
-    return PERCENT + use_real.removeprefix(USE_REAL)
+    """What is to be set: a retired component's flags are what they are."""
+    return {name: value for name, value in wanted.items() if flags[name] != value and not flags.is_retired(name)}
 
 
 def _listed(values: Mapping[str, FlagValue]) -> str:

@@ -4,7 +4,7 @@ A component ``X`` has three: ``use_real_X``; ``percent_X``, the share of the vie
 is on; and ``shadow_X``, whether the source that is not shown is read in the background.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from enum import StrEnum
 from zlib import crc32
 
@@ -43,9 +43,17 @@ class Flags(Struct, frozen=True):
     values: Mapping[str, FlagValue]
     revision: int = 0
     """The number of the audit row that tells of the last change; 0 where nothing keeps account."""
+    retired: frozenset[str] = frozenset()
+    """The ``use_real_…`` flags of components whose mock is gone for good: they are real, whatever the values say."""
 
     def __getitem__(self, name: str) -> FlagValue:
+        if self.is_retired(name):
+            return 100 if name.startswith(PERCENT) else name.startswith(USE_REAL)
         return self.values.get(name, default(name))
+
+    def is_retired(self, name: str) -> bool:
+        """Whether it is one of the three flags of a retired component, which nobody can set."""
+        return any(name in own(flag) for flag in self.retired)
 
     @property
     def fallback_on_error(self) -> bool:
@@ -74,6 +82,8 @@ class Stage(StrEnum):
     LIVE = "live"
     REAL_ONLY = "real only"
     """Live, and nothing may stand in."""
+    RETIRED = "retired"
+    """Real for good: there is no mock any more."""
 
 
 _FLAG = (Evaluation(False, Reason.FLAG), Evaluation(True, Reason.FLAG))
@@ -86,12 +96,15 @@ def evaluate(flags: Flags, flag: str, viewer: str | None = None) -> Evaluation:
     ======== ======= ================== =====================
     use_real percent viewer             source
     ======== ======= ================== =====================
+    retired  –       –                  the real (FLAG)
     off      –       –                  not the real (FLAG)
     on       100     –                  the real (FLAG)
     on       below   in the share       the real (RAMP)
     on       below   outside, or none   not the real (RAMP)
     ======== ======= ================== =====================
     """
+    if flag in flags.retired:
+        return _FLAG[True]
     values = flags.values
     if not values.get(flag, False):
         return _FLAG[False]
@@ -113,7 +126,7 @@ def bucket(flag: str, viewer: str) -> int:
 
 def shadows(flags: Flags, flag: str) -> bool:
     """Whether the source that is not shown is read too."""
-    return bool(flags.values.get(SHADOW + flag[len(USE_REAL):], False))
+    return flag not in flags.retired and bool(flags.values.get(SHADOW + flag[len(USE_REAL):], False))
 
 
 def share(flags: Flags, flag: str) -> int:
@@ -123,6 +136,8 @@ def share(flags: Flags, flag: str) -> int:
 
 def stage(flags: Flags, flag: str) -> Stage:
     """How far the component with this ``use_real_…`` flag is."""
+    if flag in flags.retired:
+        return Stage.RETIRED
     percent = share(flags, flag)
     if not percent:
         return Stage.SHADOW if shadows(flags, flag) else Stage.MOCK
@@ -131,9 +146,19 @@ def stage(flags: Flags, flag: str) -> Stage:
     return Stage.LIVE if flags.fallback_on_error else Stage.REAL_ONLY
 
 
-def retreat(use_real: Iterable[str]) -> dict[str, FlagValue]:
-    """What undoes components at once, by their ``use_real_…`` flags: no real source, and the stand-ins allowed."""
-    return {**dict.fromkeys(use_real, False), "fallback_on_error": True}
+def retreat(use_real: Iterable[str], retired: Collection[str] = ()) -> dict[str, FlagValue]:
+    """What undoes components at once, by their ``use_real_…`` flags: no real source, and the stand-ins allowed.
+
+    A retired one has nothing to go back to; where all are retired, nothing is undone.
+    """
+    left = [flag for flag in use_real if flag not in retired]
+    return {**dict.fromkeys(left, False), "fallback_on_error": True} if left else {}
+
+
+def own(use_real: str) -> tuple[str, str, str]:
+    """A component's three flags, by its ``use_real_…``."""
+    suffix = use_real.removeprefix(USE_REAL)
+    return use_real, PERCENT + suffix, SHADOW + suffix
 
 
 def names_of(use_real: Iterable[str]) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ class Event(msgspec.Struct, frozen=True):
     revision: int
     flags: dict[str, FlagValue]
     """In JSON's spelling."""
+    retired: tuple[str, ...] = ()
+    """Components' flags that are on for good, likewise."""
 
 
 _DECODER = msgspec.json.Decoder(Event)
@@ -26,7 +28,7 @@ _DECODER = msgspec.json.Decoder(Event)
 def encode(flags: Flags) -> bytes:
     """As JSON, in one line."""
     values = {camel(name): value for name, value in flags.values.items()}
-    return msgspec.json.encode(Event(flags.revision, values))
+    return msgspec.json.encode(Event(flags.revision, values, tuple(sorted(map(camel, flags.retired)))))
 
 
 def decode(data: bytes) -> Flags:
@@ -40,4 +42,5 @@ def decode(data: bytes) -> Flags:
     if event.revision < 0:
         raise FlagError(f"a revision of {event.revision}")
     values = ((snake(name), value) for name, value in event.flags.items())
-    return Flags(MappingProxyType({name: check(name, value) for name, value in values}), event.revision)
+    return Flags(MappingProxyType({name: check(name, value) for name, value in values}), event.revision,
+                 frozenset(map(snake, event.retired)))

@@ -36,7 +36,8 @@ class Component:
     """Its key in the live dashboard: ``business``."""
     flag: str
     """True reads the real source, false the legacy one, or the mock where there is none."""
-    mock: Source
+    mock: Source | None
+    """None where there is none, or none any more: it was retired."""
     real: Source
     timeout: float = 5.0
     """Seconds that a source may take."""
@@ -58,5 +59,5 @@ class Component:
 
     def sources(self) -> dict[Origin, Source]:
         """Those that there are."""
-        found = {Origin.REAL: self.real, Origin.MOCK: self.mock}
-        return found if self.legacy is None else {**found, Origin.LEGACY: self.legacy}
+        found = {Origin.REAL: self.real, Origin.MOCK: self.mock, Origin.LEGACY: self.legacy}
+        return {origin: source for origin, source in found.items() if source is not None}

@@ -6,9 +6,9 @@ from types import MappingProxyType
 from msgspec import Struct
 from sqlalchemy import Connection, select, update
 
-from crossfade.core.flag import PERCENT, FlagError, Flags, FlagValue, check, default
+from crossfade.core.flag import PERCENT, FlagError, Flags, FlagValue, check, default, own
 
-from . import audit
+from . import audit, retirements
 from .database import insert
 from .tables import flags
 
@@ -39,7 +39,8 @@ def rows(connection: Connection) -> tuple[FlagRow, ...]:
 def snapshot(connection: Connection) -> Flags:
     """The flags at this moment, which nobody can change any more."""
     values, revision = _stored(connection)
-    return Flags(MappingProxyType(values), revision)
+    gone, since = retirements.retired(connection)
+    return Flags(MappingProxyType(values), max(revision, since), gone)
 
 
 def seed(connection: Connection, values: Mapping[str, FlagValue], *, at: int, who: str) -> bool:
@@ -50,16 +51,18 @@ def seed(connection: Connection, values: Mapping[str, FlagValue], *, at: int, wh
 
 
 def ensure(connection: Connection, names: Iterable[str], *, at: int, who: str) -> tuple[str, ...]:
-    """Add the flags that are not there yet, at their defaults. Those added."""
+    """Add the flags that are not there yet, at their defaults; not those of retired components. Those added."""
     _stored(connection, for_update=True)  # so that revisions are given in the order in which they become visible
-    defaults = {name: default(name) for name in names}
+    archived = {name for flag in retirements.retired(connection)[0] for name in own(flag)}
+    defaults = {name: default(name) for name in names if name not in archived}
     return _add(connection, defaults, at=at, who=who, action="flag.add")
 
 
 def change(
     connection: Connection, changes: Mapping[str, FlagValue], *, who: str, at: int, reason: str | None,
 ) -> tuple[FlagChange, ...]:
-    """Set flags, each with an audit row. Raises FlagError for one that there is not."""
+    """Set flags, each with an audit row. Raises FlagError for one that there is not, or not any more."""
+    retirements.refuse_retired(connection, changes, at=at)
     stored, _ = _stored(connection, for_update=True)
     made = _differences(stored, changes)
     for entry in made:

@@ -11,8 +11,23 @@ from sqlalchemy import Connection, select
 from crossfade.core.alert import Alert, Condition, Pace, Silence, Transitions, step
 from crossfade.core.flag import Flags, FlagValue
 from crossfade.core.recounted import Recounted
+from crossfade.core.retirement import Prospect, Retirement
 
-from . import alerts, audit, cursors, deliveries, flags, recounts, runs, scans, silences, stats, tables, tallies
+from . import (
+    alerts,
+    audit,
+    cursors,
+    deliveries,
+    flags,
+    recounts,
+    retirements,
+    runs,
+    scans,
+    silences,
+    stats,
+    tables,
+    tallies,
+)
 from .audit import AuditEntry
 from .database import Database
 from .deliveries import Delivery, DeliveryStatus
@@ -94,7 +109,7 @@ class State:
     ) -> tuple[FlagChange, ...]:
         """Set flags, all or none, with an audit row for each that really changes; those are returned.
 
-        Raises FlagError when there is no such flag.
+        Raises FlagError when there is no such flag, RetiredError when its component is retired.
         """
         with self._changing_flags() as connection:
             return flags.change(connection, changes, who=who, at=at, reason=reason)
@@ -107,6 +122,46 @@ class State:
                 yield connection
                 current = flags.snapshot(connection)
             self._flags = current
+
+    # Retirement
+
+    def retirements(self) -> tuple[Retirement, ...]:
+        """All retired components, with their flags while they are kept."""
+        with self._database.reading() as connection:
+            return retirements.all_of(connection)
+
+    def prospects(self, use_real: Iterable[str], *, at: int, wait: int) -> tuple[Prospect, ...]:
+        """What would become of the components with these flags if they were retired at the moment."""
+        with self._database.reading() as connection:
+            current = flags.snapshot(connection)
+            return tuple(retirements.foresee(connection, current, flag, at=at, wait=wait) for flag in use_real)
+
+    def retire(
+        self, component: str, flag: str, *, who: str, at: int, wait: int, reason: str | None = None,
+        despite: str | None = None,
+    ) -> Retirement:
+        """Archive a component's flags, with audit rows. Raises RetirementError: see `retirements.retire`."""
+        with self._changing:
+            with self._database.writing() as connection:
+                made = retirements.retire(connection, flags.snapshot(connection), component, flag, who=who, at=at,
+                                          wait=wait, reason=reason, despite=despite)
+                current = flags.snapshot(connection)
+            self._flags = current
+        return made
+
+    def undo_retirement(self, component: str, *, who: str, at: int, reason: str | None = None) -> Retirement:
+        """Bring a component's flags back, with audit rows. Raises RetirementError when that cannot be."""
+        with self._changing:
+            with self._database.writing() as connection:
+                undone = retirements.undo(connection, component, who=who, at=at, reason=reason)
+                current = flags.snapshot(connection)
+            self._flags = current
+        return undone
+
+    def purge_retired(self, at: int, *, who: str = "crossfade") -> tuple[Retirement, ...]:
+        """Delete archived flags that were kept for long enough, with audit rows. Those retirements."""
+        with self._database.writing() as connection:
+            return retirements.purge(connection, at=at, who=who)
 
     def flag_rows(self) -> tuple[FlagRow, ...]:
         """All flags by name, with who changed each last."""

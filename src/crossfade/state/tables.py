@@ -234,6 +234,27 @@ class DrillColumns(TypedColumns):
     processes: Named[int] = Column(BigInteger)
     unanswered: Named[str] = Column(Text)
     problem: Named[str | None] = Column(Text)
+class RetirementColumns(TypedColumns):
+    """One row a component whose mock was retired, for good, unless it is undone."""
+
+    flag: Named[str] = Column(Text, primary_key=True)
+    component: Named[str] = Column(Text)
+    at: Named[int] = Column(BigInteger)
+    who: Named[str] = Column(Text)
+    reason: Named[str | None] = Column(Text)
+    since: Named[int] = Column(BigInteger)
+    purged_at: Named[int | None] = Column(BigInteger)
+    revision: Named[int] = Column(BigInteger)
+
+
+class ArchivedFlagColumns(TypedColumns):
+    """One row a flag of a retired component, until it is purged: as it was in ``flags``."""
+
+    name: Named[str] = Column(Text, primary_key=True)
+    use_real: Named[str] = Column(Text)
+    value: Named[int] = Column(Integer)
+    changed_at: Named[int] = Column(BigInteger)
+    changed_by: Named[str] = Column(Text)
 
 
 flags = Table("flags", metadata, FlagColumns)
@@ -276,3 +297,5 @@ rollout_steps = Table("rollout_steps", metadata, RolloutStepColumns, Index(None,
                       sqlite_autoincrement=True)
 leases = Table("leases", metadata, LeaseColumns)
 drills = Table("drills", metadata, DrillColumns, sqlite_autoincrement=True)
+retirements = Table("retirements", metadata, RetirementColumns)
+archived_flags = Table("archived_flags", metadata, ArchivedFlagColumns)

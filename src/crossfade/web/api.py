@@ -17,6 +17,7 @@ from crossfade.app import App
 from crossfade.core.clock import iso
 from crossfade.core.flag import FlagError, FlagValue, camel, canonical, check
 from crossfade.core.reading import Reading
+from crossfade.core.retirement import RetiredError
 from crossfade.sources.history import MAX_DAYS
 
 from . import exposition, live
@@ -112,7 +113,7 @@ async def history(request: AppRequest, app: AppDependency, days: DayCount = live
 
 @get("/api/flags", guards=[may_follow])
 async def flags(request: AppRequest, app: AppDependency) -> Response[bytes]:
-    """All flags; 304 while they are those of ``If-None-Match``."""
+    """All flags, but those of retired components; 304 while they are those of ``If-None-Match``."""
     body = msgspec.json.encode(_flags(app))
     # By the content as well: a server that was restored from a backup gives the same revisions again.
     tag = f'"{app.state.flags().revision}-{crc32(body):08x}"'
@@ -132,8 +133,11 @@ async def change_flags(
         changes = {name: check(name, value) for name, value in names.items()}
     except FlagError as error:
         raise HTTPError(400, "unknown_flag", str(error)) from None
-    await asyncio.to_thread(
-        app.state.change_flags, changes, who=actor(request.headers), at=app.clock.now(), reason=reason)
+    try:
+        await asyncio.to_thread(
+            app.state.change_flags, changes, who=actor(request.headers), at=app.clock.now(), reason=reason)
+    except RetiredError as error:
+        raise HTTPError(409, "retired", str(error)) from None
     app.followers.publish(app.state.flags())
     return _flags(app)
 
@@ -160,7 +164,7 @@ def aggregate(app: AppDependency) -> dict[str, Json]:
 
 def _flags(app: App) -> dict[str, FlagValue]:
     current = app.state.flags()
-    return {camel(name): current[name] for name in app.flag_names}
+    return {camel(name): current[name] for name in app.flag_names if not current.is_retired(name)}
 
 
 HANDLERS = (

@@ -212,6 +212,8 @@ def _counters(app: App, out: Exposition) -> None:
 def _flags(app: App, out: Exposition) -> None:
     flags = app.state.flags()
     for name in app.flag_names:
+        if flags.is_retired(name):
+            continue
         out.add(FLAG_PERCENT if name.startswith(PERCENT) else FLAG, flags[name], name)
     for component in app.reader.components.values():
         out.one_of(STAGE, Stage, stage(flags, component.flag), component.name)

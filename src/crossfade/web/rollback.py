@@ -40,6 +40,7 @@ async def rollback(request: AppRequest, app: AppDependency, data: JSONBody[Rollb
     if unknown or not names:
         raise HTTPError(400, "unknown_component", f"there is no component {(unknown or [''])[0][:80]!r}; there are: "
                         + ", ".join(known))
+    retired = app.state.flags().retired
     try:
         done = await roll_back(
             app.state, app.followers, app.clock, [known[name].flag for name in names], who=actor(request.headers),
@@ -48,7 +49,8 @@ async def rollback(request: AppRequest, app: AppDependency, data: JSONBody[Rollb
     except StateError as error:
         raise HTTPError(503, "not_stored", f"nothing was rolled back: {error}", headers={"Retry-After": "1"}) from None
     return {
-        "at": iso(done.at), "components": list(names), "revision": done.revision,
+        "at": iso(done.at), "components": [name for name in names if known[name].flag not in retired],
+        "retired": [name for name in names if known[name].flag in retired], "revision": done.revision,
         "changed": [{"flag": camel(one.flag), "old": one.old, "new": one.new} for one in done.changed],
         "transactionMilliseconds": done.transaction_ms, "milliseconds": done.milliseconds,
         "acknowledged": done.acknowledged, "unanswered": list(done.unanswered),

@@ -22,7 +22,7 @@ from crossfade.app import WRITE_SOURCE, App
 from crossfade.core.asgi import App as ASGIApp
 from crossfade.core.asgi import Message, ObservedRequests, Receive, Record, Send
 
-from . import alerting, api, following, metrics, monitoring, pages, rollback, rollouts
+from . import alerting, api, following, metrics, monitoring, pages, retire, rollback, rollouts
 from .auth import may_read
 from .context import AppDependency, AppRequest
 from .errors import HTTPError, unexpected
@@ -30,7 +30,7 @@ from .events import PREFIX, Events
 from .requestid import current, id_of, naming
 from .stream import Stream
 
-PARTS = (api, monitoring, alerting, metrics, rollback, rollouts, following)
+PARTS = (api, monitoring, alerting, metrics, rollback, rollouts, following, retire)
 """The parts of the API, each with its ``HANDLERS``."""
 HERE = Path(__file__).parent
 YEAR = 365 * 86_400
