@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossfade.core.clock import DAY
-from crossfade.core.flag import FlagError, Flags, own
+from crossfade.core.flag import FlagError, own
 from crossfade.core.retirement import KEPT, RetiredError, RetirementError
 from crossfade.state import State, StateError
 
@@ -35,8 +35,9 @@ def told(state: State, limit: int = 10) -> list[tuple[str, str, str | None, str 
 def test_it_takes_the_flags_away_and_keeps_them_in_the_archive(state: State) -> None:
     seeded(state)
     retire(state, reason="done")
-    assert state.flags() == Flags({name: value for name, value in FLAGS.items() if not name.endswith("_orders")},
-                                  retired=frozenset({ORDERS}))
+    assert state.flags().values == {name: value for name, value in FLAGS.items() if not name.endswith("_orders")}
+    assert state.flags().retired == {ORDERS}
+    assert state.flags().revision == state.audit(1)[0].id
     assert state.refresh() == state.flags()
     found, = state.retirements()
     assert (found.component, found.at, found.who, found.reason, found.since) == (
@@ -45,9 +46,9 @@ def test_it_takes_the_flags_away_and_keeps_them_in_the_archive(state: State) -> 
         (ORDERS, True, NOW - WEEK, "environment"), ("percent_orders", 100, NOW - WEEK, "environment"),
         ("shadow_orders", True, NOW - WEEK, "environment")]
     assert told(state, 4) == [
+        ("retire", "orders", "real only since 2026-09-14T14:13:20Z", "retired"),
         ("flag.archive", "shadow_orders", "true", None), ("flag.archive", "percent_orders", "100", None),
-        ("flag.archive", ORDERS, "true", None),
-        ("retire", "orders", "real only since 2026-09-14T14:13:20Z", "retired")]
+        ("flag.archive", ORDERS, "true", None)]
     assert {(row.who, row.at, row.reason) for row in state.audit(4)} == {("ann", NOW, "done")}
 
 
@@ -56,7 +57,8 @@ def test_undone_everything_is_as_it_was(state: State) -> None:
     before, rows = state.flags(), state.flag_rows()
     retire(state)
     state.undo_retirement("orders", who="bob", at=NOW + KEPT - 1, reason="too early")
-    assert (state.flags(), state.flag_rows()) == (before, rows)
+    assert (state.flags().values, state.flags().retired, state.flag_rows()) == (before.values, frozenset(), rows)
+    assert state.flags().revision > before.revision
     assert state.retirements() == ()
     assert told(state, 4) == [
         ("flag.restore", "shadow_orders", None, "true"), ("flag.restore", "percent_orders", None, "100"),
@@ -78,7 +80,8 @@ def test_undoing_restores_exactly(tmp_path_factory: pytest.TempPathFactory, shad
         assert state.flags()[ORDERS] is True
         assert not set(own(ORDERS)) & {row.name for row in state.flag_rows()}
         state.undo_retirement("orders", who="bob", at=NOW + 1)
-        assert (state.flags(), state.flag_rows()) == (before, rows)
+        assert (state.flags().values, state.flags().retired, state.flag_rows()) == (before.values, frozenset(), rows)
+        assert state.flags().revision > before.revision
         assert len(state.audit(1_000)) == audit + 8
 
 
