@@ -123,6 +123,8 @@ class FlagFollower:
             self._stream.cut()
             if self._thread is not threading.current_thread():
                 self._thread.join(GRACE)
+            if self._keep is not None:
+                self._keep.sync()
         exits.release(self)
         return FlushResult(True, 0)
 
@@ -134,6 +136,8 @@ class FlagFollower:
         """In a forked child: the thread and the connections are the parent's."""
         self._stream.abandon()
         self._answers.abandon()
+        if self._keep is not None:
+            self._keep.begin_anew()
         if not self._stopping.is_set():
             self._begin()
 
@@ -203,8 +207,6 @@ class FlagFollower:
         status = self._answers.tell("/api/flags/ack", msgspec.json.encode({"id": self._id, "revision": flags.revision}))
         if status != 204:
             raise Refused(f"the server answered {status} to an acknowledgement")
-        if self._keep is not None:
-            self._keep.sync()
 
     def _is_on(self) -> None:
         if not self.connected:
