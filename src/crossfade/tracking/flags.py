@@ -118,7 +118,7 @@ class FlagFollower:
         """As ``close``, within so many seconds."""
         if not self._stopping.is_set():
             self._stopping.set()
-            if self.connected:
+            if self._joined:
                 self._say_goodbye(timeout)
             self._stream.cut()
             if self._thread is not threading.current_thread():
@@ -149,6 +149,7 @@ class FlagFollower:
         self._stream, self._answers = self._make(), self._make()
         self._stopping, self._told = threading.Event(), threading.Event()
         self._heard_until = 0.0
+        self._joined = False
         self._thread = threading.Thread(target=self._run, name="crossfade-flags", daemon=True)
         exits.keep(self)
         self._thread.start()
@@ -196,6 +197,7 @@ class FlagFollower:
             raise Refused(f"the server answered {answer.status}: {said}", later)
         if not answer.headers.get("Content-Type", "").startswith("text/event-stream"):
             raise Refused("what answers there is no Crossfade server")
+        self._joined = True
         return answer
 
     def _apply(self, flags: Flags) -> None:
