@@ -4,15 +4,17 @@ import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import pytest
 from msgspec import Struct
 
 from crossfade.core.clock import DAY, SECOND, ManualClock
-from crossfade.core.flag import FlagError
+from crossfade.core.flag import FlagError, Flags
 from crossfade.core.reading import Origin, Reason
 from crossfade.fade import Crossfade
 from crossfade.sources.component import Sample
+from crossfade.tracking.lastknown import LastKnown
 
 NOW = 1_790_000_000 * SECOND
 
@@ -121,6 +123,37 @@ def test_flags_come_from_the_environment_or_the_start(monkeypatch: pytest.Monkey
                                                               "real": staticmethod(lambda: Orders(3))}))
     assert read(fade)[1] is Origin.MOCK
     assert fade.flags["use_real_open_orders"] is False
+
+
+def test_flags_that_are_followed_decide_and_are_changed_at_their_server(tmp_path: Path) -> None:
+    kept = LastKnown(tmp_path / "flags", "http://127.0.0.1:9")
+    kept.replace(Flags({"use_real_open_orders": True}, 3), NOW)
+    fade = Crossfade(clock=ManualClock(NOW), follow="http://127.0.0.1:9", keep=tmp_path / "flags")
+    for name in ("openOrders", "unknown"):
+        fade.component(name, model=Orders)(type("S", (), {"mock": staticmethod(lambda: Orders(1)),
+                                                          "real": staticmethod(lambda: Orders(3))}))
+
+    async def run() -> None:
+        assert (await fade.read("openOrders")).provenance.source is Origin.REAL
+        assert (await fade.read("unknown")).provenance.source is Origin.MOCK, "the server has no flag for it"
+        await fade.close()
+
+    asyncio.run(run())
+    assert fade.flags.revision == 3
+    with pytest.raises(FlagError, match="change them at their server"):
+        fade.set(use_real_open_orders=False)
+    assert fade.flags["use_real_open_orders"] is True
+    with pytest.raises(ValueError, match="given as well"):
+        Crossfade(follow="http://127.0.0.1:9", flags={"use_real_open_orders": True})
+
+
+def test_a_server_that_serves_the_components_does_not_follow_itself() -> None:
+    before = threading.active_count()
+    fade = Crossfade(follow="http://127.0.0.1:9")
+    fade.component("openOrders", model=Orders)(type("S", (), {"mock": staticmethod(lambda: Orders(1)),
+                                                              "real": staticmethod(lambda: Orders(3))}))
+    assert len(fade.components) == 1
+    assert threading.active_count() == before
 
 
 def test_what_cannot_be_meant_is_refused() -> None:

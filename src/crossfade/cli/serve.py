@@ -1,6 +1,7 @@
 """``crossfade serve``: the server in the foreground."""
 
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable
@@ -23,6 +24,8 @@ from crossfade.store.port import StoreError
 from crossfade.web.protocol import OneWriteProtocol
 from crossfade.web.server import Server
 
+OPEN_FILES = 1 << 16
+"""Connections and files that may be open at a time, where the system allows it: each follower holds up to two."""
 GRACE = 3
 """Seconds that answers under way may take at the stop."""
 
@@ -85,6 +88,7 @@ class Announcing(uvicorn.Server):
 def serve(chosen: Settings) -> None:
     """Runs until SIGINT or SIGTERM; what was acknowledged before is on disk after."""
     configure_logging(chosen.log_level)
+    allow_open_files()
     bound = listen(chosen)
     app = open_app(chosen)
     url = address(chosen, bound)
@@ -101,6 +105,14 @@ def serve(chosen: Settings) -> None:
     running.run(sockets=[bound])
     if not running.started:
         raise CommandError("the server could not start; the log says why")
+
+
+def allow_open_files() -> None:
+    """As many as wanted, or as the system lets this process have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def address(chosen: Settings, bound: socket.socket) -> str:

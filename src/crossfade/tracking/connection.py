@@ -169,6 +169,6 @@ def _split(url: str) -> SplitResult:
         str(parts.hostname).encode("idna")
     except (ValueError, UnicodeError) as error:
         raise ValueError(f"the address of the server is none: {error}") from None
-    if not usable or not (url.isascii() and url.isprintable()) or parts.query or parts.fragment:
+    if not usable or not (url.isascii() and url.isprintable()) or {" ", "?", "#"} & set(url):
         raise ValueError("the address of the server is none: it must be as http://host or https://host:port")
     return parts

@@ -118,11 +118,13 @@ class FlagFollower:
         """As ``close``, within so many seconds."""
         if not self._stopping.is_set():
             self._stopping.set()
-            if self.connected:
+            if self._joined:
                 self._say_goodbye(timeout)
             self._stream.cut()
             if self._thread is not threading.current_thread():
                 self._thread.join(GRACE)
+            if self._keep is not None:
+                self._keep.sync()
         exits.release(self)
         return FlushResult(True, 0)
 
@@ -134,6 +136,8 @@ class FlagFollower:
         """In a forked child: the thread and the connections are the parent's."""
         self._stream.abandon()
         self._answers.abandon()
+        if self._keep is not None:
+            self._keep.begin_anew()
         if not self._stopping.is_set():
             self._begin()
 
@@ -145,6 +149,7 @@ class FlagFollower:
         self._stream, self._answers = self._make(), self._make()
         self._stopping, self._told = threading.Event(), threading.Event()
         self._heard_until = 0.0
+        self._joined = False
         self._thread = threading.Thread(target=self._run, name="crossfade-flags", daemon=True)
         exits.keep(self)
         self._thread.start()
@@ -192,6 +197,7 @@ class FlagFollower:
             raise Refused(f"the server answered {answer.status}: {said}", later)
         if not answer.headers.get("Content-Type", "").startswith("text/event-stream"):
             raise Refused("what answers there is no Crossfade server")
+        self._joined = True
         return answer
 
     def _apply(self, flags: Flags) -> None:
@@ -203,8 +209,6 @@ class FlagFollower:
         status = self._answers.tell("/api/flags/ack", msgspec.json.encode({"id": self._id, "revision": flags.revision}))
         if status != 204:
             raise Refused(f"the server answered {status} to an acknowledgement")
-        if self._keep is not None:
-            self._keep.sync()
 
     def _is_on(self) -> None:
         if not self.connected:

@@ -4,8 +4,11 @@ import logging
 import os
 import secrets
 import stat
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from random import SystemRandom
 from zlib import crc32
 
 import msgspec
@@ -17,6 +20,10 @@ HEAD = b"crossfade flags 1 "
 """How the file begins; the CRC-32 of the rest of it follows, in hex, on the same line."""
 
 log = logging.getLogger("crossfade.tracking")
+
+
+def _soon() -> float:
+    return SystemRandom().uniform(0.5, 1.5)
 
 
 class Kept(msgspec.Struct, frozen=True):
@@ -31,14 +38,17 @@ class Kept(msgspec.Struct, frozen=True):
 class LastKnown:
     """One file, of which each writer puts a whole one in place of the last; of one server.
 
-    It is there for other processes when ``replace`` returns, and for a machine that has lost its power after ``sync``:
-    who follows can acknowledge in between, and does not wait for the disk.
+    It is there for other processes when ``replace`` returns, and outlives a loss of power within two seconds. Who
+    follows does not wait for the disk: a hundred processes that synced at once would hold up each other's answers.
     """
 
-    def __init__(self, path: Path, server: str) -> None:
+    def __init__(self, path: Path, server: str, *, sync_after: Callable[[], float] = _soon) -> None:
+        """``sync_after``: seconds until a file is synced."""
         self._path = path
         self._server = server
+        self._sync_after = sync_after
         self._unsynced: int | None = None
+        self._lock = threading.Lock()
         self._troubled = False
 
     def load(self) -> tuple[Flags, int] | None:
@@ -54,25 +64,31 @@ class LastKnown:
 
     def replace(self, flags: Flags, at: int) -> None:
         """Keeps these. Where that cannot be, the old ones are removed: a later start must not go by them."""
-        self._close()
         body = msgspec.json.encode(Kept(self._server, at, msgspec.Raw(encode(flags))))
         half = self._path.with_name(f".{self._path.name}.{secrets.token_hex(8)}")
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._unsynced = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            _write(self._unsynced, HEAD + f"{crc32(body):08x}\n".encode() + body)
-            half.replace(self._path)
-            self._troubled = False
+            file = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            try:
+                _write(file, HEAD + f"{crc32(body):08x}\n".encode() + body)
+                half.replace(self._path)
+            except OSError:
+                os.close(file)
+                raise
         except OSError as error:
-            self._close()
             self._give_up(half, error)
+        else:
+            self._troubled = False
+            self._sync_later(file)
 
     def sync(self) -> None:
         """What was kept outlives a loss of power."""
-        if self._unsynced is None:
+        with self._lock:
+            file, self._unsynced = self._unsynced, None
+        if file is None:
             return
         try:
-            os.fsync(self._unsynced)
+            os.fsync(file)
             folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 os.fsync(folder)
@@ -81,7 +97,27 @@ class LastKnown:
         except OSError as error:
             self._warn(error)
         finally:
-            self._close()
+            os.close(file)
+
+    def begin_anew(self) -> None:
+        """In a forked child: what is to be synced, and the thread that does it, are the parent's."""
+        self._lock = threading.Lock()
+        if self._unsynced is not None:
+            os.close(self._unsynced)
+            self._unsynced = None
+
+    def _sync_later(self, file: int) -> None:
+        with self._lock:
+            before, self._unsynced = self._unsynced, file
+        if before is not None:
+            os.close(before)  # its name is gone; the next sync is under way
+            return
+        timer = threading.Timer(self._sync_after(), self.sync)
+        timer.daemon = True
+        try:
+            timer.start()
+        except RuntimeError:  # no more threads can be had
+            self.sync()
 
     def _read(self) -> bytes:
         descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not hold us
@@ -100,11 +136,6 @@ class LastKnown:
         if not self._troubled:
             log.warning("the flags cannot be kept in %s: %s", self._path, error)
         self._troubled = True
-
-    def _close(self) -> None:
-        if self._unsynced is not None:
-            os.close(self._unsynced)
-            self._unsynced = None
 
 
 def _decode(content: bytes, server: str) -> Kept:

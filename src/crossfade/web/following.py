@@ -54,7 +54,7 @@ async def stream(app: AppDependency, name: Name = "", id: Id = None) -> ASGIApp:
     async def respond(_: Scope, receive: Receive, send: Send) -> None:
         try:
             with app.followers.joined(name, id) as follower:
-                await _push(app.followers, follower, receive, send)
+                await push(app.followers, follower, receive, send)
         except TooManyFollowers as error:
             raise HTTPError(503, "busy", str(error), headers={"Retry-After": "10"}) from None
 
@@ -86,7 +86,7 @@ async def followers(app: AppDependency) -> list[dict[str, Json]]:
     ]
 
 
-async def _push(followers: Followers, follower: Follower, receive: Receive, send: Send) -> None:
+async def push(followers: Followers, follower: Follower, receive: Receive, send: Send) -> None:
     """Sends until the process is gone or the server stops."""
     await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
     gone = asyncio.create_task(_end_when_gone(follower, receive), name="follower")

@@ -23,6 +23,8 @@ from crossfade.core.asgi import App as ASGIApp
 from crossfade.core.asgi import Message, ObservedRequests, Receive, Record, Send
 
 from . import alerting, api, following, metrics, monitoring, pages, retire, rollback, rollouts
+from .acks import PATH as ACKNOWLEDGE
+from .acks import Acks
 from .auth import may_read
 from .context import AppDependency, AppRequest
 from .errors import HTTPError, unexpected
@@ -62,6 +64,7 @@ class Server:
         self._rest = cast("ASGIApp", litestar(app, self._stream))
         self._events = ObservedRequests(events, _record(app, "/v1"))
         self._api = ObservedRequests(self._rest, _record(app, "/api"))
+        self._acks = ObservedRequests(Acks(app.followers, app.writer, self._rest), _record(app, "/api"))
         self._others = ObservedRequests(self._rest, _record(app, "other"))
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -69,12 +72,19 @@ class Server:
             await self._rest(scope, receive, send)
             return
         path, told = str(scope["path"]), id_of(scope)
-        part = self._events if path.startswith(PREFIX) else self._api if path.startswith("/api/") else self._others
+        part = self._part(path)
         before = current.set(told)
         try:
             await part(scope, receive, naming(send, told))
         finally:
             current.reset(before)
+
+    def _part(self, path: str) -> ASGIApp:
+        if path.startswith(PREFIX):
+            return self._events
+        if path == ACKNOWLEDGE:
+            return self._acks
+        return self._api if path.startswith("/api/") else self._others
 
     async def close(self) -> None:
         """Ends the answers that would never end; call it when the server is about to stop."""

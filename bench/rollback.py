@@ -1,0 +1,139 @@
+"""From the call of a rollback until the last process has the flags, with a hundred processes that follow them.
+
+    python bench/rollback.py [--processes 100] [--rollbacks 60] [--peers DIRECTORY]
+
+A server of its own, in a folder of its own, and so many processes, each an interpreter with a FlagFollower that keeps
+its flags on disk. Before each rollback a component is switched to real, and every process has that. "Call" is the whole
+of ``POST /api/rollback`` as its caller sees it; "server" is what the answer says, to the last acknowledgement.
+
+``--peers``: a folder with ``v/bin/python``, which has UnleashClient and openfeature-provider-flagd, and with
+``node_modules/unleash-server``; that one needs PostgreSQL's programs (``--postgresql``), which run as the user
+``postgres`` when this runs as root. Each of their processes looks at its flag every millisecond and tells when it has
+changed; what is measured is from before the change is made to the last of them. They are fewer, since they take long.
+
+Last, what one evaluation of a flag takes here: the best of many rounds.
+"""
+
+import argparse
+import contextlib
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import timeit
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import httpx
+
+from crossfade import __version__
+from crossfade.core.flag import Flags, evaluate
+from crossfade.datafolder import server_note
+from crossfade.keys import find
+
+FLAG = "useRealSystemMetrics"
+FOLLOWER = """
+import sys
+from crossfade.tracking import FlagFollower
+url, key, keep = sys.argv[1:]
+follower = FlagFollower(url, key, name="bench", keep=keep)
+follower.wait(60)
+print("ready", flush=True)
+sys.stdin.read()
+follower.close()
+"""
+
+
+@contextlib.contextmanager
+def children(commands: Sequence[Sequence[str]], ready: str = "ready") -> Iterator[list[subprocess.Popen[str]]]:
+    """Processes that have said that they are ready, and end with their standard input."""
+    made = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for command in commands]
+    try:
+        for child in made:
+            assert child.stdout is not None
+            line = child.stdout.readline().strip()
+            assert line == ready, line
+        yield made
+    finally:
+        for child in made:
+            assert child.stdin is not None
+            child.stdin.close()
+        for child in made:
+            try:
+                child.wait(20)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+
+def crossfade(folder: Path, given: argparse.Namespace) -> None:
+    data = folder / "data"
+    server = subprocess.Popen([sys.executable, "-m", "crossfade", "serve", "--port", "0", "--data", str(data)],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert server.stdout is not None
+        assert "serves" in server.stdout.readline()
+        note, keys = server_note(data), find(data)
+        assert note is not None
+        assert keys is not None
+        commands = [[sys.executable, "-c", FOLLOWER, note.url, keys.write_key, str(folder / f"keep-{number}")]
+                    for number in range(given.processes)]
+        with children(commands), httpx.Client(
+            base_url=note.url, headers={"Authorization": f"Bearer {keys.admin_token}"}, trust_env=False, timeout=60,
+        ) as http:
+            _roll_back(http, given)
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _roll_back(http: httpx.Client, given: argparse.Namespace) -> None:
+    calls, told, transactions = [], [], []
+    for _ in range(given.rollbacks):
+        http.patch("/api/flags", json={FLAG: True}).raise_for_status()
+        while len({row["revision"] for row in http.get("/api/flags/followers").json()}) > 1:
+            time.sleep(0.05)
+        time.sleep(0.2)
+        began = time.perf_counter()
+        answer = http.post("/api/rollback", json={"timeout": 10}).json()
+        calls.append((time.perf_counter() - began) * 1e3)
+        assert answer["acknowledged"] == given.processes + 1, answer
+        assert not answer["unanswered"], answer
+        told.append(answer["milliseconds"])
+        transactions.append(answer["transactionMilliseconds"])
+    name = f"Crossfade {__version__}, {given.processes} processes"
+    show(f"{name}: call", calls)
+    show(f"{name}: server, to the last acknowledgement", told)
+    show(f"{name}: server, the transaction", transactions)
+
+
+def show(name: str, milliseconds: Sequence[float]) -> None:
+    found = sorted(milliseconds)
+    p99 = found[min(len(found) - 1, -(-99 * len(found) // 100) - 1)]
+    print(f"{name:62} n {len(found):3}  p50 {statistics.median(found):9.1f}  p99 {p99:9.1f}  "
+          f"worst {found[-1]:9.1f} ms", flush=True)
+
+
+def evaluations() -> None:
+    flags = Flags({"use_real_off": False, "use_real_on": True, "use_real_ramp": True, "percent_ramp": 50})
+    for name in ("off", "on", "ramp"):
+        timer = timeit.Timer("e(f, n, v)", globals={"e": evaluate, "f": flags, "n": f"use_real_{name}",
+                                                   "v": "viewer-1234567890"})
+        print(f"evaluate, {name:4}  {min(timer.repeat(50, 20_000)) / 20_000 * 1e6:6.3f} µs")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--processes", type=int, default=100)
+    parser.add_argument("--rollbacks", type=int, default=60)
+    given = parser.parse_args()
+    print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    with tempfile.TemporaryDirectory() as folder:
+        crossfade(Path(folder), given)
+    evaluations()
+
+
+if __name__ == "__main__":
+    main()
