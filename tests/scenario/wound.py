@@ -157,6 +157,12 @@ class Wound:
         while self.app.auditor.step():
             pass
 
+    def recount(self, *, repair: bool = False) -> None:
+        """As `crossfade audit` asks for it: everything, once more."""
+        asked = self.app.auditor.ask(0, repair=repair, who="ann")
+        assert asked is not None
+        self.await_that(lambda: (run := self.app.auditor.standing().run) is not None and run.ended_at is not None)
+
     def await_that(self, condition: Callable[[], bool]) -> None:
         pause = threading.Event()
         for _ in range(int(PATIENT / 0.002)):
