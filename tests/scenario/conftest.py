@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
+import structlog
 
 from crossfade.core.clock import DAY, HOUR
 from crossfade.datafolder import server_note
@@ -125,7 +126,7 @@ NOON = 20_700 * DAY + 12 * HOUR
 
 
 @pytest.fixture(scope="session")
-def past_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def past_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with five weeks of events, counted and recounted."""
     folder = tmp_path_factory.mktemp("past") / "data"
     with pytest.MonkeyPatch.context() as patch:
@@ -133,13 +134,16 @@ def past_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         with wound(folder, NOON) as server:
             server.post(past(NOON, 35))
             server.audit()
-        yield folder
+    return folder
 
 
 @pytest.fixture
 def house(past_folder: Path, tmp_path: Path) -> Iterator[Callable[..., Wound]]:
     """Makes a server on a copy of it, or on another folder; ``now`` is by its clock."""
     with ExitStack() as closing:
+        rest(closing.enter_context(pytest.MonkeyPatch.context()))
+        structlog.configure(processors=[structlog.processors.KeyValueRenderer()])  # tracebacks in colour take long
+        closing.callback(structlog.reset_defaults)
         def make(folder: Path | None = None, now: int = NOON, **settings: object) -> Wound:
             if folder is None:
                 folder = Path(shutil.copytree(past_folder, tmp_path / "data"))

@@ -19,7 +19,7 @@ import pytest
 from crossfade import alerts, controller, loader, monitor, observer
 from crossfade.app import App
 from crossfade.cli.serve import Announcing, address, listen
-from crossfade.core.clock import MINUTE, SECOND, ManualClock, iso
+from crossfade.core.clock import DAY, MINUTE, SECOND, ManualClock, iso
 from crossfade.core.cpu import CpuTimes
 from crossfade.core.rollout import Move
 from crossfade.settings import Settings
@@ -102,10 +102,13 @@ class Wound:
             if each is not None:
                 each()
             self.turn(after=after)
-            for step in self.steps(after=seen):
+            new = self.steps(after=seen)
+            for step in new:
                 if step.move is move:
                     return step
-        raise AssertionError(f"no {move} in {most} turns: {self.rollout().said}")
+            if self.rollout().state.status.over:
+                break
+        raise AssertionError(f"no {move}: {self.rollout().said}")
 
     async def _turn(self, after: int) -> Rollout | None:
         for _ in range(after // ROUND):
@@ -251,8 +254,8 @@ def event(name: str, at: int, number: str, **more: object) -> Json:
 
 
 def past(today: int, days: int) -> list[Json]:
-    """A minute of an application's events on each of the last days before a moment."""
+    """A minute of an application's events a few minutes ago, and one on each of the days before."""
     names = ("auth_attempt", "auth_success", "file_processed", "file_processed", "duplicate_detected",
              "cleanup_executed")
-    return [event(name, today - day * 1_440 * MINUTE + place * SECOND, f"{day}/{place}")
-            for day in range(1, days + 1) for place, name in enumerate(names)]
+    return [event(name, today - 10 * MINUTE - day * DAY + place * SECOND, f"{day}/{place}")
+            for day in range(days + 1) for place, name in enumerate(names)]
