@@ -2,10 +2,8 @@
 
 from collections.abc import Callable
 
-from crossfade.core.clock import MINUTE
 from crossfade.core.dimension import Status as Figure
-from crossfade.core.planfile import DEFAULT, parse
-from crossfade.core.rollout import Move, Status
+from crossfade.core.rollout import Move
 
 from .wound import Wound
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 import pytest
 
-from crossfade.core.clock import HOUR, MINUTE, SECOND
+from crossfade.core.clock import HOUR, MINUTE
 from crossfade.core.flag import ALL
 from crossfade.core.reading import Origin
 from crossfade.core.rollout import Move, Status
@@ -78,7 +78,7 @@ def leaking(server: Wound) -> None:
 
     spoil(server, made_up)
 
-    
+
 
 def too_many(server: Wound) -> None:
     """One event too many in the rollup of an old minute; the auditor looks at everything anew."""
@@ -173,7 +173,8 @@ FAULTS: dict[str, Fault] = {
     "event store down, and nobody can tell what is missing": Fault(
         without_store, "business has not passed within 15 min", gate=gate("ledger.missing", "most = 0")),
     "errors without fallback": Fault(
-        failing_requests, "live.system.errorRate is 50, where at most 1 is wanted", at="5D without fallback", each=failing_requests),
+        failing_requests, "live.system.errorRate is 50, where at most 1 is wanted", at="5D without fallback",
+        each=failing_requests),
     "a target that others stand on": Fault(
         lambda server: server.target.close(), "alerts.critical is 1, where at most 0 is wanted",
         gate=gate("alerts.critical", "most = 0")),
