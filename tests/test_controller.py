@@ -14,6 +14,7 @@ from crossfade.core.gate import Fact, Gate
 from crossfade.core.plan import Phase, Plan
 from crossfade.core.rollout import Action, Command, State, Status
 from crossfade.state import State as Database
+from crossfade.state.errors import StateError
 from crossfade.state.rollouts import RolloutError
 
 BUSINESS, SYSTEM = "use_real_business_metrics", "use_real_system_metrics"
@@ -150,3 +151,34 @@ def test_only_one_rollout_at_a_time_and_commands_need_one(house: House) -> None:
     with pytest.raises(RolloutError, match="not paused"):
         house.tell(Action.RESUME)
     assert house.actions[-1] == "rollout.refused"
+
+
+def test_two_servers_whose_clocks_differ_make_no_time_between_them(house: House, tmp_path: Path) -> None:
+    """Each finds the other's lease impossible or over, and so both carry it out."""
+    house.start()
+    ahead = ManualClock(house.clock.now() + 45 * SECOND)
+    with closing(Database.open(tmp_path / "state.db")) as database:
+        other = Controller(database.rollouts, database.refresh, ahead, measure=house.measure, holder="two",
+                           behind=lambda _: house.behind, changed=house.note)
+        began = house.clock.now()
+        for _ in range(60):
+            ahead.advance(SECOND)
+            house.tick(by=other, after=0)
+            house.tick(after=SECOND)
+        soaked = house.database.rollouts.latest()[0].state.soaked
+        assert 0 < soaked <= house.clock.now() - began
+
+
+def test_a_rollout_whose_first_step_cannot_be_stored_is_under_way_all_the_same(
+        house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise StateError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.database.rollouts, "apply", full)
+        begun = asyncio.run(house.controller.start(PLAN, who="ann"))
+        assert begun.state.status is Status.WAITING
+        assert house.tick() is None
+        assert "database or disk is full" in (house.controller.trouble or "")
+    assert house.tick() is Status.SOAKING
+    assert house.flags[BUSINESS] is True

@@ -60,6 +60,7 @@ class Controller:
         self._changed = changed
         self._turn = asyncio.Lock()
         self._noted: tuple[int, int] = 0, 0
+        self._watched_at: int | None = None
         self.trouble: str | None = None
         """Why no rollout is carried out just now."""
         self._last: Rollout | None = None
@@ -97,8 +98,12 @@ class Controller:
             state = start(plan, now, at)
         except ValueError as error:
             raise RolloutError(str(error)) from None
-        await asyncio.to_thread(self._book.begin, plan, state, at=now, who=who, reason=reason)
-        return await self._step(None) or self._gone()
+        begun = await asyncio.to_thread(self._book.begin, plan, state, at=now, who=who, reason=reason)
+        try:
+            return await self._step(None) or await asyncio.to_thread(self._book.get, begun.id) or begun
+        except (StateError, RolloutError) as error:  # it is under way all the same: the next tick takes its first step
+            log.warning("rollout: its first step waits", rollout=begun.id, error=str(error))
+            return begun
 
     async def command(self, command: Command) -> Rollout:
         """Tells the live rollout something. Raises RolloutError when it cannot be followed, or StateError."""
@@ -143,7 +148,8 @@ class Controller:
         now = self._clock.now()
         flags = await asyncio.to_thread(self._flags)
         measured = await self._measured(rollout, now)
-        facts = Facts(flags, measured, tuple(self._behind(flags.revision)))
+        watched = 0 if self._watched_at is None else max(0, now - self._watched_at)
+        facts = Facts(flags, measured, tuple(self._behind(flags.revision)), watched)
         decision = decide(rollout.plan, rollout.state, facts, now, command)
         noted = self._is_noted(rollout, decision, now, command)
         made = await asyncio.to_thread(
@@ -153,7 +159,7 @@ class Controller:
         )
         if noted:
             self._noted = rollout.id, now
-        self._last = made
+        self._last, self._watched_at = made, now
         if decision.changes:
             self._changed()
         if decision.move is not Move.HOLD:
@@ -176,9 +182,6 @@ class Controller:
         return (command is not None or decision.move is not Move.HOLD
                 or [verdict.status for verdict in decision.verdicts] != before
                 or number != rollout.id or not 0 <= now - at < (MINUTE if soaking else HOUR))
-
-    def _gone(self) -> Rollout:
-        raise RolloutError("the rollout was ended while it began")
 
 
 def _condition(check: str, severity: Severity, message: str) -> Condition:

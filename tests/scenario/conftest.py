@@ -1,19 +1,25 @@
 """A real server in a process of its own, as a user starts it."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import msgspec
 import pytest
+import structlog
 
+from crossfade.core.clock import DAY, HOUR
 from crossfade.datafolder import server_note
 from crossfade.keys import find
+
+from .wound import Wound, past, rest, wound
 
 STARTS_WITHIN = 30.0
 VISIBLE_WITHIN = 30.0
@@ -113,3 +119,33 @@ def server(tmp_path: Path) -> Iterator[Server]:
     yield made
     if made.process is not None:
         made.stop(signal.SIGKILL)
+
+
+NOON = 20_700 * DAY + 12 * HOUR
+"""A Friday's, by the clock that tests wind."""
+
+
+@pytest.fixture(scope="session")
+def past_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with five weeks of events, counted and recounted."""
+    folder = tmp_path_factory.mktemp("past") / "data"
+    with pytest.MonkeyPatch.context() as patch:
+        rest(patch)
+        with wound(folder, NOON) as server:
+            server.post(past(NOON, 35))
+            server.audit()
+    return folder
+
+
+@pytest.fixture
+def house(past_folder: Path, tmp_path: Path) -> Iterator[Callable[..., Wound]]:
+    """Makes a server on a copy of it, or on another folder; ``now`` is by its clock."""
+    with ExitStack() as closing:
+        rest(closing.enter_context(pytest.MonkeyPatch.context()))
+        structlog.configure(processors=[structlog.processors.KeyValueRenderer()])  # tracebacks in colour take long
+        closing.callback(structlog.reset_defaults)
+        def make(folder: Path | None = None, now: int = NOON, **settings: object) -> Wound:
+            if folder is None:
+                folder = Path(shutil.copytree(past_folder, tmp_path / "data"))
+            return closing.enter_context(wound(folder, now, **settings))
+        yield make

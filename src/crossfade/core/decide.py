@@ -20,6 +20,9 @@ from .rollout import Action, Command, Decision, Facts, Move, State, Status
 LONGEST_TICK = MINUTE
 """Of the time between two ticks no more counts: what nobody watched is no soak, and a clock may jump."""
 
+_ON_PAUSE = "Resume it, which sets the flags again, or abort it, which reverts all."
+_BY_HAND = "A rollback ends it without them."
+
 
 def decide(plan: Plan, state: State, facts: Facts, now: int, command: Command | None = None) -> Decision:
     """What a rollout does at this moment. The first line that holds is done. It never raises
@@ -53,15 +56,15 @@ def decide(plan: Plan, state: State, facts: Facts, now: int, command: Command | 
     if state.status.over:
         return _over(plan, state, command)
     gone = now - state.seen_at
-    tick = _Tick(plan, facts, now, max(0, min(gone, LONGEST_TICK)))
+    tick = _Tick(plan, facts, now, max(0, min(gone, LONGEST_TICK, gone if facts.watched is None else facts.watched)))
     state = replace(state, seen_at=now)
     if command is None:
         decision = _look(tick, state)
-        return replace(decision, said=_of_clock(gone) + decision.said)
+        return replace(decision, said=_of_clock(gone, tick.counted) + decision.said)
     told = _obey(tick, state, command)
     decision = _look(tick, told.state) if told.move is Move.HOLD else replace(told, verdicts=_verdicts(tick, state))
     said = told.said + decision.said if told.move is Move.HOLD else told.said
-    return replace(decision, said=_of_clock(gone) + said, refused=told.refused)
+    return replace(decision, said=_of_clock(gone, tick.counted) + said, refused=told.refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +84,12 @@ def _over(plan: Plan, state: State, command: Command | None) -> Decision:
     return Decision(state, Move.HOLD, (told,), refused=refused)
 
 
-def _of_clock(gone: int) -> tuple[str, ...]:
+def _of_clock(gone: int, counted: int) -> tuple[str, ...]:
     """What is remarkable about the time since the last tick."""
     if gone < 0:
         return (f"The clock went back by {shown(-gone)}, which counts as no time.",)
     if gone > LONGEST_TICK:
-        return (f"Nobody watched for {shown(gone)}: it counts as {shown(LONGEST_TICK)}.",)
+        return (f"Nobody watched for {shown(gone)}: it counts as {shown(counted)}.",)
     return ()
 
 
@@ -155,9 +158,9 @@ def _watch(tick: _Tick, state: State, verdicts: tuple[Verdict, ...]) -> Decision
     if drift and state.paused is None:
         why = f"somebody else set {_listed({name: flags[name] for name in drift})}"
         return Decision(replace(state, paused=why), Move.PAUSE, (
-            f"Paused: {why}, where the rollout has {_listed(drift)}. Resume sets it again, abort reverts all.",))
+            f"Paused: {why}, where the rollout has {_listed(drift)}. {_ON_PAUSE}",))
     if state.paused is not None:
-        return Decision(state, Move.HOLD, (f"Paused: {state.paused}.",))
+        return Decision(state, Move.HOLD, (f"Paused: {state.paused}. {_ON_PAUSE}",))
     return _enter(tick, state) if state.status is Status.WAITING else _soak(tick, state, verdicts)
 
 
@@ -212,9 +215,9 @@ def _obstacle(tick: _Tick, phase: Phase, state: State) -> str | None:
     flags = tick.facts.flags
     lacking = [name for name in phase.needs if share(flags, name) != 100]
     if lacking:
-        return f"{', '.join(lacking)} must be on for every viewer"
+        return f"{', '.join(lacking)} must be on for every viewer: set it, or abort the rollout"
     if phase.approval and state.approved_by is None:
-        return "somebody must approve it"
+        return "somebody must approve it, or abort the rollout"
     freeze = tick.plan.frozen(phase, tick.now)
     return None if freeze is None else f"nothing begins during a freeze, {freeze.words}"
 
@@ -267,7 +270,7 @@ def _go_back(tick: _Tick, state: State) -> Decision:
         return Decision(state, Move.REVERT, (f"Set back once more {_listed(changes)}.",), changes)
     if tick.facts.waiting_for:
         return Decision(state, Move.HOLD, (
-            f"Goes back; not known to have the flags yet: {_first(tick.facts.waiting_for)}.",))
+            f"Goes back; not known to have the flags yet: {_first(tick.facts.waiting_for)}. {_BY_HAND}",))
     return Decision(replace(state, status=Status.REVERTED), Move.REVERTED,
                     (f"{tick.plan.name} was reverted: {state.why}.",))
 

@@ -50,7 +50,9 @@ def of_quality(quality: Quality, name: str) -> Fact:
         case "fallback_rate":
             return _fallbacks(quality, example)
         case "quality":
-            return _whole(quality, example)
+            return _whole(quality)
+        case "completeness" | "validity" | "freshness":
+            example = next((each.sentence for each in quality.dimensions if each.name == name), example)
     value = getattr(quality, name)
     n = quality.calls if name.startswith("latency") else quality.served + quality.calls
     return Fact(None if value is None else float(value), n, example=example)
@@ -100,8 +102,8 @@ def _fallbacks(quality: Quality, example: str | None) -> Fact:
     return Fact(rate, max(n, fallbacks), k=fallbacks, example=example)
 
 
-def _whole(quality: Quality, example: str | None) -> Fact:
-    """The worst dimension. While one is not known the whole may be anything up to what the others are."""
+def _whole(quality: Quality) -> Fact:
+    """The worst dimension, named. While one is not known the whole may be anything up to what the others are."""
     if quality.quality is None:
         return NOTHING
     proofs = {"accuracy": quality.accuracy_proof, "consistency": quality.consistency_proof}
@@ -110,4 +112,5 @@ def _whole(quality: Quality, example: str | None) -> Fact:
         proof = proofs.get(dimension.name)
         lows.append(dimension.value if dimension.value is not None else 0.0)
         highs.append(proof.high if proof is not None else dimension.value if dimension.value is not None else 100.0)
-    return Fact(quality.quality, quality.calls, low=min(lows), high=max(min(lows), min(highs)), example=example)
+    return Fact(quality.quality, quality.calls, low=min(lows), high=max(min(lows), min(highs)),
+                example=quality.sentence)

@@ -93,6 +93,7 @@ class Fact(Struct, frozen=True):
     high: float | None = None
     """The most that it may be."""
     example: str | None = None
+    """One thing that went wrong; or, with its full stop, a sentence that says what makes the figure what it is."""
 
 
 NOTHING = Fact(None, 0)
@@ -186,5 +187,5 @@ def _verdict(gate: Gate, fact: Fact, bounds: tuple[float | None, float | None], 
     value = "unknown" if fact.value is None else f"{fact.value:.6g}"
     told = f"{head} is {value}, where {side} {gate.threshold:g} is wanted: {status} ({why})."
     if fact.example is not None and status is not Status.PASS:
-        told += f" For example, {fact.example}."
+        told += f" {fact.example}" if fact.example.endswith(".") else f" For example, {fact.example}."
     return Verdict(gate.name, status, Evidence(fact.value, fact.n, *bounds, gate.threshold, fact.example), told)

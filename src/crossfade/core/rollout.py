@@ -88,6 +88,10 @@ class Facts(Struct, frozen=True):
     """By the gate's name. What is not there was not measured."""
     waiting_for: tuple[str, ...] = ()
     """Processes that have not said yet to have these flags."""
+    watched: int | None = None
+    """For how long whoever decides has watched since it last did, by its own clock; None for the time since anybody
+    did. Two servers whose clocks differ do not make time between them.
+    """
 
 
 class Move(StrEnum):
