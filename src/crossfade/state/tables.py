@@ -4,6 +4,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ForeignKey,
     Index,
     Integer,
     MetaData,
@@ -20,6 +21,7 @@ metadata = MetaData(naming_convention={
     "pk": "pk_%(table_name)s",
     "ck": "ck_%(table_name)s_%(constraint_name)s",
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
 })
 
 
@@ -178,6 +180,36 @@ class MismatchColumns(TypedColumns):
     at: Named[int] = Column(BigInteger)
 
 
+class UserColumns(TypedColumns):
+    """One row a user."""
+
+    name: Named[str] = Column(Text, primary_key=True)
+    role: Named[str] = Column(Text)
+    password: Named[str | None] = Column(Text)
+    disabled_at: Named[int | None] = Column(BigInteger)
+    made_at: Named[int] = Column(BigInteger)
+    made_by: Named[str] = Column(Text)
+
+
+class SessionColumns(TypedColumns):
+    """One row a browser that is signed in, known by the hash of its secret."""
+
+    secret_hash: Named[str] = Column(String(64), primary_key=True)
+    user_name: Named[str] = Column(Text, ForeignKey("users.name", ondelete="CASCADE"))
+    made_at: Named[int] = Column(BigInteger)
+    seen_at: Named[int] = Column(BigInteger)
+    expires_at: Named[int] = Column(BigInteger)
+    agent: Named[str] = Column(Text)
+
+
+class LinkColumns(TypedColumns):
+    """One row a sign-in link that nobody has used, known by the hash of its secret."""
+
+    secret_hash: Named[str] = Column(String(64), primary_key=True)
+    user_name: Named[str] = Column(Text, ForeignKey("users.name", ondelete="CASCADE"))
+    expires_at: Named[int] = Column(BigInteger)
+
+
 flags = Table("flags", metadata, FlagColumns)
 # Without AUTOINCREMENT SQLite may give a deleted row's number again.
 audit = Table("audit", metadata, AuditColumns, Index(None, "subject", "id"), sqlite_autoincrement=True)
@@ -209,3 +241,6 @@ deliveries = Table(
 )
 recounts = Table("recounts", metadata, RecountColumns)
 mismatches = Table("mismatches", metadata, MismatchColumns, Index(None, "kind", "start"))
+users = Table("users", metadata, UserColumns, CheckConstraint("role IN ('viewer', 'operator', 'admin')", name="role"))
+sessions = Table("sessions", metadata, SessionColumns, Index(None, "user_name"), Index(None, "expires_at"))
+links = Table("links", metadata, LinkColumns, Index(None, "user_name"), Index(None, "expires_at"))
