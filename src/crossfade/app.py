@@ -9,6 +9,7 @@ from functools import reduce
 
 import structlog
 
+from crossfade.access import OwnEvents, Passwords, Sessions, SignIn, Users
 from crossfade.aggregator import Aggregator
 from crossfade.alerts import Alerts, service_conditions
 from crossfade.archive import Archive
@@ -116,6 +117,10 @@ class App:
         )
         self._closing.callback(self.auditor.close)
         self.ingest = Ingest(self.journal, clock, limits(settings), max_plain=int(settings.max_body_mb * 4e6))
+        passwords, own = Passwords(), OwnEvents(lambda body: self.ingest.take("track", body, WRITE_SOURCE), clock)
+        self.sessions = Sessions(self.state, clock)
+        self.sign_in = SignIn(self.state, self.sessions, passwords, own, clock)
+        self.users = Users(self.state, self.sessions, passwords, clock)
         self.requests = RequestLog(settings.request_window_s, clock)
         self.answers = {route: Answers() for route in ("/v1", "/api", "other")}
         self.prober = Prober(
@@ -150,7 +155,7 @@ class App:
 
     def reach(self, url: str) -> None:
         """Where the server answers: its second reader times requests of its own there."""
-        self._client.url = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+        self._client.url = here(url)
 
     def close(self) -> None:
         self._closing.close()
@@ -239,6 +244,11 @@ class App:
         if oldest is not None and now - oldest > 5 * SECOND:
             return Impaired(f"{waiting} for more than 5 s")
         return waiting
+
+
+def here(url: str) -> str:
+    """The address by which this machine reaches a server, which may listen on all of its addresses."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from crossfade.core.reading import Reading
 from crossfade.sources.history import MAX_DAYS
 
 from . import exposition, live
-from .auth import actor, may_change, may_read
+from .auth import actor, may_change, may_read, still_may_read
 from .context import AppDependency, AppRequest
 from .errors import HTTPError
 from .live import Json
@@ -96,6 +96,8 @@ async def dashboard_stream(request: AppRequest, stream: NamedDependency[Stream])
     async def messages() -> AsyncIterator[ServerSentEventMessage]:
         async with aclosing(stream.listen(viewer_of(request))) as documents:
             async for document in documents:
+                if not await still_may_read(request):
+                    return
                 yield ServerSentEventMessage(event="live", data=document.decode())
 
     return ServerSentEvent(messages())
@@ -124,7 +126,7 @@ async def change_flags(
         changes = {name: check(name, value) for name, value in names.items()}
     except FlagError as error:
         raise HTTPError(400, "unknown_flag", str(error)) from None
-    app.state.change_flags(changes, who=actor(request.headers), at=app.clock.now(), reason=reason)
+    app.state.change_flags(changes, who=actor(request), at=app.clock.now(), reason=reason)
     return _flags(app)
 
 

@@ -38,7 +38,7 @@ async def rollback(request: AppRequest, app: AppDependency, data: JSONBody[Rollb
     began = time.perf_counter()
     try:
         made = await asyncio.to_thread(
-            app.state.change_flags, retreat(known[name].flag for name in names), who=actor(request.headers),
+            app.state.change_flags, retreat(known[name].flag for name in names), who=actor(request),
             at=app.clock.now(), reason=asked.reason or "rollback",
         )
     except StateError as error:
