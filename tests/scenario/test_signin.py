@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from html import unescape
 from http.cookies import SimpleCookie
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -57,11 +58,22 @@ def browser(server: Server, **headers: str) -> Iterator[Browser]:
 def closed(server: Server) -> Server:
     """A server that nobody may read without signing in, and ann who may act."""
     server.start(CROSSFADE_REQUIRE_SIGN_IN="true")
-    server.cli("users", "add", "Ann", "--role", "operator", "--password-stdin", stdin=f"{PASSWORD}\n".encode())
+    add(server, "Ann", "operator")
     return server
 
 
+def add(server: Server, name: str, role: str) -> None:
+    answer = server.http.post("/api/users", json={"name": name, "role": role, "password": PASSWORD},
+                              headers=server.admin)
+    assert answer.status_code == 201, answer.text
+
+
+def link_for(server: Server, name: str) -> str:
+    return server.http.post("/api/sign-in-links", json={"user": name}, headers=server.admin).json()["path"]
+
+
 def link_of(server: Server, *arguments: str) -> str:
+    """The link that a command prints."""
     return server.cli(*arguments).stdout.decode().split()[-1]
 
 
@@ -123,10 +135,10 @@ def test_the_link_of_the_start_signs_in_once_and_not_by_a_look(server: Server) -
 
 
 def test_a_link_expires(closed: Server) -> None:
-    link = link_of(closed, "login", "ann")
+    link = link_for(closed, "ann")
     with closing(sqlite3.connect(closed.data / "state.sqlite")) as state:
         left = state.execute("SELECT max(expires_at) - strftime('%s') * 1000000 FROM links").fetchone()[0]
-        assert 0 < left <= 15 * 60 * 1_000_000
+        assert 0 < left < (15 * 60 + 1) * 1_000_000  # the database counts whole seconds
         state.execute("UPDATE links SET expires_at = strftime('%s') * 1000000")
         state.commit()
     with browser(closed) as ann:
@@ -145,20 +157,23 @@ def test_a_wrong_password_and_then_too_many(closed: Server) -> None:
         assert answer.status_code == 429
         assert 0 < int(answer.headers["retry-after"]) <= 900
         assert "Too many attempts failed: try again in 15 min." in answer.text
-        assert guesser.follow(link_of(closed, "users", "link", "ann")).status_code == 303
+        assert guesser.follow(link_for(closed, "ann")).status_code == 303
 
 
-@pytest.mark.parametrize("act", ["disable", "sign-out", "remove", "password"])
-def test_who_is_put_out_is_out_at_once(closed: Server, act: str) -> None:
-    with browser(closed) as one, browser(closed) as other:
-        one.sign_in("ann", PASSWORD)
-        other.sign_in("ann", PASSWORD)
-        assert one.may_read
-        more = ["--password-stdin"] if act == "password" else []
-        closed.cli("users", act, "ann", *more, stdin=b"another password\n")
-        assert not one.may_read
-        assert not other.may_read
-        assert one.sign_in("ann", PASSWORD).status_code == (303 if act == "sign-out" else 401)
+def test_who_is_put_out_is_out_at_once(closed: Server) -> None:
+    add(closed, "bob", "viewer")
+    with browser(closed) as ann, browser(closed) as bob:
+        ann.sign_in("ann", PASSWORD)
+        bob.sign_in("bob", PASSWORD)
+        assert ann.may_read
+        assert bob.may_read
+        closed.cli("users", "disable", "ann")
+        assert not ann.may_read
+        assert bob.may_read
+        closed.cli("users", "sign-out", "bob")
+        assert not bob.may_read
+        assert ann.sign_in("ann", PASSWORD).status_code == 401
+        assert bob.sign_in("bob", PASSWORD).status_code == 303
 
 
 def test_one_may_sign_out_everywhere_and_change_one_s_password(closed: Server) -> None:
@@ -181,13 +196,13 @@ def test_one_may_sign_out_everywhere_and_change_one_s_password(closed: Server) -
         assert not there.may_read
 
 
-@pytest.mark.parametrize("evil", ["https://evil.example", "//evil.example", "/\\evil.example", "/%09/evil.example"])
-def test_nobody_is_sent_elsewhere(closed: Server, evil: str) -> None:
-    with browser(closed) as ann:
-        form = ann.form(f"/login?next={evil}", "/login")
-        assert form["next"] == "/"
-        answer = ann.post("/login", data={**form, "next": evil, "name": "ann", "password": PASSWORD})
-        assert answer.headers["location"] in {"/", "/%09/evil.example"}  # the latter is a path here, twice encoded
+def test_nobody_is_sent_elsewhere(closed: Server) -> None:
+    for evil in ("https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example"):
+        with browser(closed) as ann:
+            form = ann.form(f"/login?next={quote(evil)}", "/login")
+            assert form["next"] == "/"
+            answer = ann.post("/login", data={**form, "next": evil, "name": "ann", "password": PASSWORD})
+            assert (answer.status_code, answer.headers["location"]) == (303, "/")
 
 
 def test_a_form_of_another_site_signs_nobody_in_or_out(closed: Server) -> None:
@@ -227,7 +242,8 @@ def test_sign_ins_are_counted_like_any_application_s(closed: Server) -> None:
     with browser(closed) as ann:
         ann.sign_in("ann", "wrong" * 4)
         ann.sign_in("ann", PASSWORD)
-        ann.follow(link_of(closed, "users", "add", "bob", "--link"))
+        add(closed, "bob", "viewer")
+        ann.follow(link_for(closed, "bob"))
     closed.await_loaded()
     answer = closed.http.get("/api/dashboard/live", params={"section": "business"}, headers=closed.admin)
     business = answer.json()["business"]
@@ -236,8 +252,8 @@ def test_sign_ins_are_counted_like_any_application_s(closed: Server) -> None:
 
 def test_no_secret_is_in_the_log_or_in_the_database(server: Server) -> None:
     server.start(CROSSFADE_LOG_LEVEL="debug", CROSSFADE_REQUIRE_SIGN_IN="true")
-    server.cli("users", "add", "ann", "--password-stdin", stdin=f"{PASSWORD}\n".encode())
-    first, second = link_of(server, "login"), link_of(server, "users", "link", "ann")
+    add(server, "ann", "viewer")
+    first, second = link_of(server, "login"), link_for(server, "ann")
     secrets = [PASSWORD, first.split("=")[-1], second.split("=")[-1], server.keys.admin_token, "hunter2hunter2"]
     with browser(server) as ann, browser(server) as admin:
         ann.sign_in("ann", "hunter2hunter2")
@@ -266,19 +282,19 @@ def test_no_secret_is_in_the_log_or_in_the_database(server: Server) -> None:
 
 def test_users_on_the_command_line(server: Server) -> None:
     server.start()
-    assert b"admin" in server.cli("users").stdout
     server.cli("users", "add", "ann", "--password-stdin", stdin=b"short\n", check=2)
     server.cli("users", "add", "ann", check=2, stdin=b"")
-    server.cli("users", "add", "ann", "--link", "--role", "operator")
+    server.cli("users", "add", "ann", "--password-stdin", "--role", "operator", stdin=f"{PASSWORD}\r\n".encode())
     assert b"there is a user ann already" in server.cli("users", "add", "ann", "--link", check=1).stderr
+    with browser(server) as ann:
+        assert ann.sign_in("ann", PASSWORD).status_code == 303
     assert b'"role": "viewer"' in server.cli("users", "role", "ann", "viewer", "--json").stdout
     server.cli("users", "disable", "ann")
     assert b"disabled" in server.cli("users", "list").stdout
     assert b"the user ann is disabled" in server.cli("users", "link", "ann", check=1).stderr
     server.cli("users", "enable", "ann")
-    assert b"sessions ended: 0" in server.cli("users", "sign-out", "ann").stdout
+    server.cli("users", "password", "ann", "--password-stdin", stdin=b"another password\n")
     server.cli("users", "remove", "ann")
-    assert b"there is no user" in server.cli("users", "remove", "ann", check=1).stderr
     assert b"not removed" in server.cli("users", "remove", "admin", check=1).stderr
     server.cli("users", "disable", "admin")
     assert b"is disabled" in server.cli("login", check=1).stderr
@@ -287,8 +303,7 @@ def test_users_on_the_command_line(server: Server) -> None:
     assert server.process is not None
     assert "no link: the user admin is disabled" in server.process.stdout.readline()
     actions = [entry["action"] for entry in server.http.get("/api/audit").json() if "ann" in entry["subject"]]
-    assert actions == ["user.remove", "user.sign-out", "user.enable", "user.disable", "user.role", "user.link",
-                       "user.add"]
+    assert actions == ["user.remove", "user.password", "user.enable", "user.disable", "user.role", "user.add"]
 
 
 @pytest.mark.browser
