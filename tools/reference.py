@@ -30,6 +30,11 @@ FLAGS = ("Seeded at the first start from the environment, by the name in capital
          "changed at run time by `crossfade flags set` or `PATCH /api/flags`.")
 METRICS = ("What `GET /metrics` tells. Per cent are from 0 to 100; what is unknown has no sample. `_window_…` counts "
            "over the quality window, a counter since the start, the ledger and the events since the first start.")
+WHO = {"may_administer": "admin", "may_change": "operator", "may_follow": "reader, write key",
+       "may_read": "reader", "signed_in": "signed in"}
+ROLES = ("Whoever acts is signed in with a role, or gives the admin token, as `Authorization: Bearer <token>`, and is "
+         "an admin. Admins may do what operators may, and those what viewers may. A reader is a viewer; on loopback it "
+         "is anyone, unless `CROSSFADE_REQUIRE_SIGN_IN` is set.")
 ENVIRONMENT = {
     "CROSSFADE_CONFIG": "A TOML file of settings, as `serve --config`.",
     "CROSSFADE_URL": "The server that commands talk to, as `--url`.",
@@ -97,7 +102,7 @@ def components() -> Iterator[str]:
 
 
 def routes() -> Iterator[str]:
-    yield from ("## HTTP", "", "| route | who | meaning |", "| --- | --- | --- |",
+    yield from ("## HTTP", "", ROLES, "", "| route | who | meaning |", "| --- | --- | --- |",
                 "| `GET /` | reader | The live dashboard. |",
                 "| `GET /schema/openapi.json` | anyone | This API, for programs. |")
     for call in sorted(CALLS):
@@ -145,11 +150,7 @@ def _walk(name, command):
 
 def _who(handler) -> str:
     guards = {guard.__name__ for guard in handler.guards or ()}
-    if "may_change" in guards:
-        return "admin token"
-    if "may_follow" in guards:
-        return "reader, write key"
-    return "reader" if "may_read" in guards else "anyone"
+    return next((who for guard, who in WHO.items() if guard in guards), "anyone")
 
 
 def _first_line(function) -> str:

@@ -13,6 +13,7 @@ from hashlib import blake2b
 import structlog
 
 from crossfade import __version__, controller, drill
+from crossfade.access import OwnEvents, Passwords, Sessions, SignIn, Users
 from crossfade.aggregator import Aggregator
 from crossfade.alerts import Alerts, service_conditions
 from crossfade.archive import Archive
@@ -23,7 +24,7 @@ from crossfade.core.answers import Answers
 from crossfade.core.clock import DAY, HOUR, SECOND, Clock
 from crossfade.core.days import Days
 from crossfade.core.event import Limits
-from crossfade.core.flag import names_of, seed
+from crossfade.core.flag import FlagValue, names_of, seed
 from crossfade.core.ledger import Standing, add, stand
 from crossfade.core.payloads import (
     BusinessMetrics,
@@ -96,6 +97,15 @@ class App:
         flags = seed(environment)
         targets = {name: address.get_secret_value() for name, address in settings.alert_targets.items()}
         check(targets)
+        self._build_stores(settings, clock, environment, flags)
+        self._build_access(clock)
+        self._build_components(settings, clock)
+        self._build_watch(settings, clock, targets)
+        self._build_rollout(settings, clock)
+
+    def _build_stores(self, settings: Settings, clock: Clock, environment: Mapping[str, str],
+                      flags: Mapping[str, FlagValue]) -> None:
+        """What is on disk, and what writes there."""
         self.folder = DataFolder(settings.data)
         self._closing.callback(self.folder.close)
         self.keys: Keys = obtain(settings.data, environment)
@@ -126,33 +136,45 @@ class App:
         )
         self._closing.callback(self.auditor.close)
         self.ingest = Ingest(self.journal, clock, limits(settings), max_plain=int(settings.max_body_mb * 4e6))
+
+    def _build_access(self, clock: Clock) -> None:
+        """Who may come in."""
+        passwords, own = Passwords(), OwnEvents(lambda body: self.ingest.take("track", body, WRITE_SOURCE), clock)
+        self.sessions = Sessions(self.state, clock)
+        self.sign_in = SignIn(self.state, self.sessions, passwords, own, clock)
+        self.users = Users(self.state, self.sessions, passwords, clock)
+
+    def _build_components(self, settings: Settings, clock: Clock) -> None:
+        """The dashboard's parts and their sources."""
         self.requests = RequestLog(settings.request_window_s, clock)
         self.answers = {route: Answers() for route in ("/v1", "/api", "other")}
         self.prober = Prober(
             self._probes(), clock, interval_s=settings.probe_interval_s, timeout_s=settings.probe_timeout_s
         )
-        machine = MachineReader(clock)
+        self._machine = MachineReader(clock)
         self._system = Beside(
-            RealSystem(self.processes, self.requests, self.started_at, clock), machine.look, clock)
+            RealSystem(self.processes, self.requests, self.started_at, clock), self._machine.look, clock)
         self._infrastructure = Beside(
             RealInfrastructure(self.prober, self._queue, settings.data),
             DiskReader(settings.data, self.folder.journal, self.store.last_segment, clock).look, clock)
-        components = self._all_components()
-        self.flag_names = names_of(component.flag for component in components)
+        self._parts = self._all_components()
+        self.flag_names = names_of(component.flag for component in self._parts)
         self.state.ensure_flags((*self.flag_names, drill.FLAG), self.started_at)
+
+    def _build_watch(self, settings: Settings, clock: Clock, targets: Mapping[str, str]) -> None:
+        """What looks at the flags and the components, and tells."""
         self.followers = Followers(self.state.refresh, self.state.flags(), clock)
         self.alerts = Alerts(self.state, clock, targets=targets, pace=Pace(
             pending=int(settings.alert_pending_s * SECOND), hold=int(settings.alert_hold_s * SECOND)))
         self.notifier = Notifier(self.state, targets, Courier().send, clock, cap=settings.alert_daily_cap)
         self.observer = Observer(clock, self.state, self._run)
-        self.reader = Reader(components, self.state.flags, clock, max_age=settings.reading_max_age_s,
+        self.reader = Reader(self._parts, self.state.flags, clock, max_age=settings.reading_max_age_s,
                              watch=self.observer)
         self.monitor = Monitor(
             self.reader, self.observer, self.state.flags, clock, thresholds=thresholds(settings),
             window_s=settings.quality_window_s, ledger=lambda: total(self.store.ledger()),
             mismatches=self.state.mismatches,
         )
-        self._build_rollout(settings, clock)
         self.retirements = Retirements(
             self.state, self.reader, clock, lambda: {part.name: part.mock for part in self._all_components()
                                                      if part.mock is not None},
@@ -161,12 +183,13 @@ class App:
         self.retirements.reconcile()
         self._client = ClientTimer(self.requests, clock)
         self.second_reader = SecondReader(
-            parts(self._system, self._infrastructure, machine, self.started_at), observe=self.reader.observe,
+            parts(self._system, self._infrastructure, self._machine, self.started_at), observe=self.reader.observe,
             wanted=self.monitor.wanted, emit=self.observer.compared, client=self._client,
             interval_s=settings.second_reader_interval_s, max_age_s=settings.reading_max_age_s,
         )
 
     def _build_rollout(self, settings: Settings, clock: Clock) -> None:
+        """What changes flags by itself, or before it is needed."""
         measured = Measured(self.monitor, self.reader, clock, ledger=lambda: total(self.store.ledger()),
                             alerts=self._heeded)
         self.drills = Drills(
@@ -187,7 +210,7 @@ class App:
 
     def reach(self, url: str) -> None:
         """Where the server answers: its second reader times requests of its own there."""
-        self._client.url = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+        self._client.url = here(url)
 
     def close(self) -> None:
         self._closing.close()
@@ -291,6 +314,11 @@ class App:
         if oldest is not None and now - oldest > 5 * SECOND:
             return Impaired(f"{waiting} for more than 5 s")
         return waiting
+
+
+def here(url: str) -> str:
+    """The address by which this machine reaches a server, which may listen on all of its addresses."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
 
 
 @contextmanager

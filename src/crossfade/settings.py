@@ -46,7 +46,10 @@ class Settings(BaseSettings):
                                       allow_inf_nan=False, hide_input_in_errors=True)
 
     data: Path = Field(default_factory=default_data, description="Folder of the journal, the stores and the keys.")
-    host: str = Field("127.0.0.1", description="Address to listen on. Off loopback, reading needs the token too.")
+    host: str = Field("127.0.0.1", description="Address to listen on. Off loopback, reading needs a sign-in or the "
+                      "admin token too.")
+    require_sign_in: bool = Field(False, description="Whether reading needs a sign-in, or the admin token, on loopback "
+                                  "too.")
     port: int = Field(8787, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     time_zone: str = Field("UTC", description="The zone in which a day is a day. Fixed at the first start.")
     memory_limit: str = Field("1GB", pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|KiB|MiB|GiB)$",
@@ -147,6 +150,11 @@ class Settings(BaseSettings):
     @property
     def on_loopback(self) -> bool:
         return self.host in LOOPBACK
+
+    @property
+    def open_to_readers(self) -> bool:
+        """Whether whoever reaches the server may read."""
+        return self.on_loopback and not self.require_sign_in
 
     @classmethod
     def settings_customise_sources(

@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 from crossfade.cli.errors import CommandError
+from crossfade.cli.options import AsJson, Data, Url
+from crossfade.cli.usergroup import users_app
 
 app = typer.Typer(
     name="crossfade", no_args_is_help=True, pretty_exceptions_enable=False,
@@ -20,12 +22,7 @@ rollout_app = typer.Typer(no_args_is_help=True, help="Plans of a rollout.")
 app.add_typer(rollout_app, name="rollout")
 alerts_app = typer.Typer(no_args_is_help=False, help="Shows, acknowledges and silences what is wrong.")
 app.add_typer(alerts_app, name="alerts")
-
-Url = Annotated[str | None, typer.Option(envvar="CROSSFADE_URL", help="The server, if it is not the one of the data "
-                                         "folder.", show_default=False)]
-Data = Annotated[Path | None, typer.Option(envvar="CROSSFADE_DATA", help="The server's data folder, where its address "
-                                           "and its keys are.", show_default=False)]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app.add_typer(users_app, name="users")
 
 
 def _version(wanted: bool) -> None:
@@ -86,6 +83,18 @@ def scan(
     if delete_duplicates and not yes:
         raise typer.BadParameter("deleting files needs --yes as well", param_hint="--delete-duplicates")
     command.scan(path, delete=delete_duplicates, track=track, url=url, data=data, as_json=as_json)
+
+
+@app.command()
+def login(
+    name: Annotated[str, typer.Argument(help="Whom it signs in.")] = "admin",
+    browser: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False, *,
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Prints a link that signs in to the pages of a running server, once, within 15 minutes."""
+    from crossfade.cli import login as command
+
+    command.login(name, browser=browser, url=url, data=data, as_json=as_json)
 
 
 @app.command("import")

@@ -10,10 +10,11 @@ from pathlib import Path
 import pydantic
 import uvicorn
 
-from crossfade.app import App
+from crossfade.app import App, here
 from crossfade.cli.errors import CommandError
 from crossfade.core.clock import SystemClock
 from crossfade.core.flag import FlagError
+from crossfade.core.user import ADMIN, UserError
 from crossfade.courier import TargetError
 from crossfade.datafolder import DataFolderError
 from crossfade.declared import DeclarationError
@@ -23,6 +24,7 @@ from crossfade.state.errors import StateError
 from crossfade.store.port import StoreError
 from crossfade.web.protocol import OneWriteProtocol
 from crossfade.web.server import Server
+from crossfade.web.users import link_path
 
 OPEN_FILES = 1 << 16
 """Connections and files that may be open at a time, where the system allows it: each follower holds up to two."""
@@ -97,6 +99,7 @@ def serve(chosen: Settings) -> None:
         app.folder.announce(url)
         app.reach(url)
         print(f"Crossfade serves {url} (data in {chosen.data}; Ctrl-C stops)", flush=True)
+        print(invitation(app, here(url)), flush=True)
 
     # uvicorn raises the signal again once it has stopped: by then there is nothing left to do.
     signal.signal(signal.SIGTERM, lambda *_: None)
@@ -118,3 +121,12 @@ def allow_open_files() -> None:
 def address(chosen: Settings, bound: socket.socket) -> str:
     host = f"[{chosen.host}]" if ":" in chosen.host else chosen.host
     return f"http://{host}:{bound.getsockname()[1]}"
+
+
+def invitation(app: App, url: str) -> str:
+    """What a server that starts says of signing in, with a link for the built-in admin unless that one is disabled."""
+    try:
+        link, _ = app.users.link(ADMIN, who="crossfade serve")
+    except (UserError, StateError) as error:
+        return f"Sign in at {url}/login (no link: {error})"
+    return f"Sign in as {ADMIN}, once, within 15 minutes: {url}{link_path(link)}"

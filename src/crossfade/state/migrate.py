@@ -4,7 +4,7 @@ from sqlalchemy import Connection, inspect, text
 
 from .errors import StateTooNew
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest revision in ``migrations/versions``."""
 
 

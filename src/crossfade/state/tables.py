@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    ForeignKey,
     Index,
     Integer,
     MetaData,
@@ -21,6 +22,7 @@ metadata = MetaData(naming_convention={
     "pk": "pk_%(table_name)s",
     "ck": "ck_%(table_name)s_%(constraint_name)s",
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
 })
 
 
@@ -257,6 +259,36 @@ class ArchivedFlagColumns(TypedColumns):
     changed_by: Named[str] = Column(Text)
 
 
+class UserColumns(TypedColumns):
+    """One row a user."""
+
+    name: Named[str] = Column(Text, primary_key=True)
+    role: Named[str] = Column(Text)
+    password: Named[str | None] = Column(Text)
+    disabled_at: Named[int | None] = Column(BigInteger)
+    made_at: Named[int] = Column(BigInteger)
+    made_by: Named[str] = Column(Text)
+
+
+class SessionColumns(TypedColumns):
+    """One row a browser that is signed in, known by the hash of its secret."""
+
+    secret_hash: Named[str] = Column(String(64), primary_key=True)
+    user_name: Named[str] = Column(Text, ForeignKey("users.name", ondelete="CASCADE"))
+    made_at: Named[int] = Column(BigInteger)
+    seen_at: Named[int] = Column(BigInteger)
+    expires_at: Named[int] = Column(BigInteger)
+    agent: Named[str] = Column(Text)
+
+
+class LinkColumns(TypedColumns):
+    """One row a sign-in link that nobody has used, known by the hash of its secret."""
+
+    secret_hash: Named[str] = Column(String(64), primary_key=True)
+    user_name: Named[str] = Column(Text, ForeignKey("users.name", ondelete="CASCADE"))
+    expires_at: Named[int] = Column(BigInteger)
+
+
 flags = Table("flags", metadata, FlagColumns)
 # Without AUTOINCREMENT SQLite may give a deleted row's number again.
 audit = Table("audit", metadata, AuditColumns, Index(None, "subject", "id"), sqlite_autoincrement=True)
@@ -299,3 +331,6 @@ leases = Table("leases", metadata, LeaseColumns)
 drills = Table("drills", metadata, DrillColumns, sqlite_autoincrement=True)
 retirements = Table("retirements", metadata, RetirementColumns)
 archived_flags = Table("archived_flags", metadata, ArchivedFlagColumns)
+users = Table("users", metadata, UserColumns, CheckConstraint("role IN ('viewer', 'operator', 'admin')", name="role"))
+sessions = Table("sessions", metadata, SessionColumns, Index(None, "user_name"), Index(None, "expires_at"))
+links = Table("links", metadata, LinkColumns, Index(None, "user_name"), Index(None, "expires_at"))

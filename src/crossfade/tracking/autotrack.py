@@ -6,11 +6,18 @@ What the tracker cannot take is logged: nobody is kept from signing in by it.
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
-from .core import Core
 from .wire import JSON
 
 log = logging.getLogger("crossfade.tracking")
+
+
+class Tracks(Protocol):
+    """A tracker, as far as sign-ins need one."""
+
+    def track(self, event: str, user_id: str | None = None, properties: JSON | None = None, *,
+              session_id: str | None = None) -> str | None: ...
 
 
 class Login:
@@ -25,7 +32,7 @@ class Login:
 
 
 @contextmanager
-def login(tracker: Core, *, method: str | None = None, session_id: str | None = None) -> Iterator[Login]:
+def login(tracker: Tracks, *, method: str | None = None, session_id: str | None = None) -> Iterator[Login]:
     """``with login(tracker, method="password") as attempt: … attempt.succeeded(user_id)``.
 
     The attempt is tracked at the begin, the success at the end. A block that raises, or that nobody called a success
@@ -38,18 +45,18 @@ def login(tracker: Core, *, method: str | None = None, session_id: str | None = 
         login_success(tracker, attempt.user_id, method=method, session_id=session_id)
 
 
-def login_attempt(tracker: Core, user_id: str | None = None, *, method: str | None = None,
+def login_attempt(tracker: Tracks, user_id: str | None = None, *, method: str | None = None,
                   session_id: str | None = None) -> None:
     """Somebody tries to sign in. ``method`` is a word such as ``password``; never pass a secret."""
     _track(tracker, "auth_attempt", user_id, method, session_id)
 
 
-def login_success(tracker: Core, user_id: str, *, method: str | None = None, session_id: str | None = None) -> None:
+def login_success(tracker: Tracks, user_id: str, *, method: str | None = None, session_id: str | None = None) -> None:
     """This user has signed in."""
     _track(tracker, "auth_success", user_id, method, session_id)
 
 
-def _track(tracker: Core, event: str, user_id: str | None, method: str | None, session_id: str | None) -> None:
+def _track(tracker: Tracks, event: str, user_id: str | None, method: str | None, session_id: str | None) -> None:
     properties: JSON = {} if method is None else {"method": method}
     try:
         tracker.track(event, user_id, properties, session_id=session_id)

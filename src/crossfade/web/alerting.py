@@ -52,7 +52,7 @@ def acknowledge(
     """Somebody knows of the alert: nothing more is told of it unless it gets worse."""
     try:
         return alert_json(app.alerts.acknowledge(
-            number, who=actor(request.headers), note=None if data is None else data.note))
+            number, who=actor(request), note=None if data is None else data.note))
     except AlertError as error:
         raise HTTPError(404, "no_open_alert", str(error)) from None
 
@@ -68,7 +68,7 @@ def silence_alerts(request: AppRequest, app: AppDependency, data: JSONBody[NewSi
     """Tells nothing of the alerts that match, for so many seconds; says how many that are now."""
     try:
         made = app.alerts.silence(data.component, data.check, seconds=data.seconds, reason=data.reason,
-                                  who=actor(request.headers))
+                                  who=actor(request))
     except AlertError as error:
         raise HTTPError(400, "bad_silence", str(error)) from None
     covered = sum(made.covers(alert.key, made.made_at) for alert in app.alerts.live())
@@ -79,7 +79,7 @@ def silence_alerts(request: AppRequest, app: AppDependency, data: JSONBody[NewSi
 def end_silence(request: AppRequest, app: AppDependency, number: FromPath[int]) -> dict[str, Json]:
     """Ends a silence before its time; what is open of it is told then."""
     try:
-        return _silence(app.alerts.unsilence(number, who=actor(request.headers)))
+        return _silence(app.alerts.unsilence(number, who=actor(request)))
     except AlertError as error:
         raise HTTPError(404, "no_silence", str(error)) from None
 

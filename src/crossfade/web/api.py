@@ -21,7 +21,7 @@ from crossfade.core.retirement import RetiredError
 from crossfade.sources.history import MAX_DAYS
 
 from . import exposition, live
-from .auth import actor, may_change, may_follow, may_read
+from .auth import actor, may_change, may_follow, may_read, still_may_read
 from .context import AppDependency, AppRequest
 from .errors import HTTPError
 from .live import Json
@@ -99,6 +99,8 @@ async def dashboard_stream(request: AppRequest, stream: NamedDependency[Stream])
     async def messages() -> AsyncIterator[ServerSentEventMessage]:
         async with aclosing(stream.listen(viewer_of(request))) as documents:
             async for document in documents:
+                if not await still_may_read(request):
+                    return
                 yield ServerSentEventMessage(event="live", data=document.decode())
 
     return ServerSentEvent(messages())
@@ -135,7 +137,7 @@ async def change_flags(
         raise HTTPError(400, "unknown_flag", str(error)) from None
     try:
         await asyncio.to_thread(
-            app.state.change_flags, changes, who=actor(request.headers), at=app.clock.now(), reason=reason)
+            app.state.change_flags, changes, who=actor(request), at=app.clock.now(), reason=reason)
     except RetiredError as error:
         raise HTTPError(409, "retired", str(error)) from None
     app.followers.publish(app.state.flags())

@@ -36,7 +36,7 @@ def start_recount(
     moment = None if since is None else read_iso(since)
     if since is not None and moment is None:
         raise HTTPError(400, "bad_request", f"since is no moment in ISO 8601: {since[:40]!r}")
-    run = app.auditor.ask(0 if moment is None else micros(moment), repair=repair, who=actor(request.headers))
+    run = app.auditor.ask(0 if moment is None else micros(moment), repair=repair, who=actor(request))
     if run is None:
         raise HTTPError(409, "busy", "a recount is under way: wait for its end")
     return run_json(run)

@@ -53,7 +53,7 @@ async def retire(request: AppRequest, app: AppDependency, data: JSONBody[Retire]
     try:
         if data.dry_run:
             return _foreseen(await asyncio.to_thread(app.retirements.foresee, data.component), despite, app)
-        made = await app.retirements.retire(data.component, who=actor(request.headers), reason=reason, despite=despite)
+        made = await app.retirements.retire(data.component, who=actor(request), reason=reason, despite=despite)
     except RetirementError as error:
         raise _refused(data.component, app, error) from None
     except StateError as error:
@@ -65,7 +65,7 @@ async def retire(request: AppRequest, app: AppDependency, data: JSONBody[Retire]
 async def undo_retirement(request: AppRequest, app: AppDependency, data: JSONBody[Undo]) -> dict[str, Json]:
     """Brings a retired component's flags and mock back, as they were, within 30 days."""
     try:
-        undone = await app.retirements.undo(data.component, who=actor(request.headers),
+        undone = await app.retirements.undo(data.component, who=actor(request),
                                             reason=_text("reason", data.reason))
     except RetirementError as error:
         raise _refused(data.component, app, error) from None

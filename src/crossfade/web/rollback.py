@@ -43,7 +43,7 @@ async def rollback(request: AppRequest, app: AppDependency, data: JSONBody[Rollb
     retired = app.state.flags().retired
     try:
         done = await roll_back(
-            app.state, app.followers, app.clock, [known[name].flag for name in names], who=actor(request.headers),
+            app.state, app.followers, app.clock, [known[name].flag for name in names], who=actor(request),
             reason=asked.reason or "rollback", timeout=asked.timeout,
         )
     except StateError as error:

@@ -64,7 +64,7 @@ async def start(
     request: AppRequest, app: AppDependency, data: JSONBody[Start | None] = None,
 ) -> Response[dict[str, Json]]:
     """Begins a rollout of the plan, after a preflight and a drill; or says what is wrong with it, line by line."""
-    asked, who = data or Start(), actor(request.headers)
+    asked, who = data or Start(), actor(request)
     plan = _plan(app, asked.plan)
     despite = (asked.despite or "").strip()
     try:
@@ -90,7 +90,7 @@ async def start(
 async def drill(request: AppRequest, app: AppDependency, data: JSONBody[Drilled | None] = None) -> dict[str, Json]:
     """Rehearses a rollback with real flags and every process, and times it."""
     try:
-        return drill_json(await app.drills.make(actor(request.headers), everything=(data or Drilled()).all))
+        return drill_json(await app.drills.make(actor(request), everything=(data or Drilled()).all))
     except RolloutError as error:
         raise HTTPError(409, "no_drill", str(error)) from None
     except StateError as error:
@@ -121,7 +121,7 @@ def steps(app: AppDependency, number: FromPath[str], after: FromQuery[int] = 0) 
 @post("/api/rollouts/{number:str}/commands", guards=[may_change], status_code=200)
 async def tell(request: AppRequest, app: AppDependency, number: FromPath[str], data: JSONBody[Told]) -> dict[str, Json]:
     """Tells the rollout under way to ``pause``, ``resume``, ``approve``, ``abort`` or ``skip`` the rest of a soak."""
-    command = Command(data.action, actor(request.headers), data.reason.strip())
+    command = Command(data.action, actor(request), data.reason.strip())
     found = await asyncio.to_thread(find, app, number)
     if found.state.status.over:
         raise HTTPError(409, "refused", f"rollout {found.id} is over: nothing can be told to it")

@@ -22,18 +22,31 @@ from crossfade.app import WRITE_SOURCE, App
 from crossfade.core.asgi import App as ASGIApp
 from crossfade.core.asgi import Message, ObservedRequests, Receive, Record, Send
 
-from . import alerting, api, following, metrics, monitoring, pages, retire, rollback, rollouts
+from . import (
+    alerting,
+    api,
+    following,
+    metrics,
+    monitoring,
+    pages,
+    retire,
+    rollback,
+    rollouts,
+    signin,
+    users,
+)
 from .acks import PATH as ACKNOWLEDGE
 from .acks import Acks
-from .auth import may_read
+from .auth import may_read, shown
 from .context import AppDependency, AppRequest
 from .errors import HTTPError, unexpected
 from .events import PREFIX, Events
 from .requestid import current, id_of, naming
 from .stream import Stream
 
-PARTS = (api, monitoring, alerting, metrics, rollback, rollouts, following, retire)
+PARTS = (api, monitoring, alerting, metrics, rollback, rollouts, following, retire, signin, users)
 """The parts of the API, each with its ``HANDLERS``."""
+Answer = Response[dict[str, str]] | Response[bytes] | Template
 HERE = Path(__file__).parent
 YEAR = 365 * 86_400
 """Seconds for which a browser keeps a viewer's name."""
@@ -47,7 +60,7 @@ CONTENT_SECURITY_POLICY = (
 HEADERS = (
     ResponseHeader(name="Content-Security-Policy", value=CONTENT_SECURITY_POLICY),
     ResponseHeader(name="X-Content-Type-Options", value="nosniff"),
-    ResponseHeader(name="Referrer-Policy", value="no-referrer"),
+    ResponseHeader(name="Referrer-Policy", value="same-origin"),
     ResponseHeader(name="Cache-Control", value="no-store"),
 )
 
@@ -112,6 +125,7 @@ async def dashboard(request: AppRequest, app: AppDependency) -> Template:
     cookies = [] if viewer else [Cookie(api.VIEWER_COOKIE, value=name, max_age=YEAR, httponly=True, samesite="lax")]
     return Template("dashboard.html", cookies=cookies, context={
         "view": pages.view(readings, tuple(app.reader.components.values()), app.clock.now()), "version": __version__,
+        **shown(request),
     })
 
 
@@ -144,16 +158,18 @@ def litestar(app: App, stream: Stream) -> Litestar:
     )
 
 
-def _explain(_: AppRequest, error: HTTPError) -> Response[dict[str, str]]:
+def _explain(request: AppRequest, error: HTTPError) -> Answer:
+    if error.status in {401, 403} and signin.wants_page(request):
+        return signin.turn_away(request, error)
     return Response(error.fields(), status_code=error.status, headers=error.headers())
 
 
-def _explain_litestar(request: AppRequest, error: HTTPException) -> Response[dict[str, str]]:
+def _explain_litestar(request: AppRequest, error: HTTPException) -> Answer:
     detail = "; ".join(str(item) for item in error.extra) if isinstance(error.extra, list) else ""
     code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "bad_request")
     return _explain(request, HTTPError(error.status_code, code, error.detail, detail))
 
 
-def _explain_unexpected(request: AppRequest, error: Exception) -> Response[dict[str, str]]:
+def _explain_unexpected(request: AppRequest, error: Exception) -> Answer:
     api.log.error("request failed", path=request.url.path, exc_info=error)
     return _explain(request, unexpected())
