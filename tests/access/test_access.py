@@ -135,10 +135,14 @@ def test_after_some_failures_the_address_waits_and_no_other(house: House) -> Non
     asyncio.run(steps())
 
 
-def test_a_success_takes_back_no_other_failure_of_the_address(house: House) -> None:
+@pytest.mark.parametrize("way", ["password", "link"])
+def test_a_success_takes_back_no_other_failure_of_the_address(house: House, way: str) -> None:
     async def steps() -> int:
         for tried in range(BY_ADDRESS + 1):
-            await house.sign_in.by_password("ann", PASSWORD, HERE)
+            if way == "password":
+                await house.sign_in.by_password("ann", PASSWORD, HERE)
+            else:
+                await house.sign_in.by_link(house.users.link("ann", who="me")[0], HERE)
             try:
                 await house.sign_in.by_password(f"guess{tried}", PASSWORD, HERE)
             except Refused:
