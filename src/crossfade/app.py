@@ -40,6 +40,7 @@ from crossfade.notifier import Notifier
 from crossfade.observer import Observer
 from crossfade.reader import Reader
 from crossfade.requestlog import RequestLog
+from crossfade.sampler import Sampler
 from crossfade.secondreader import ClientTimer, SecondReader, parts
 from crossfade.settings import Settings
 from crossfade.sources.beside import Beside
@@ -141,6 +142,7 @@ class App:
             window_s=settings.quality_window_s, ledger=lambda: total(self.store.ledger()),
             mismatches=self.state.mismatches,
         )
+        self.sampler = Sampler(self.reader, self.state, clock, self.monitor.wanted)
         self._client = ClientTimer(self.requests, clock)
         self.second_reader = SecondReader(
             parts(self._system, self._infrastructure, machine, self.started_at), observe=self.reader.observe,
@@ -168,6 +170,7 @@ class App:
             tasks.append(asyncio.create_task(self.notifier.run(), name="notifier"))
             tasks.append(asyncio.create_task(self.observer.run(), name="observer"))
             tasks.append(asyncio.create_task(self.monitor.run(), name="monitor"))
+            tasks.append(asyncio.create_task(self.sampler.run(), name="sampler"))
             tasks.append(asyncio.create_task(self.second_reader.run(), name="second reader"))
             tasks.append(asyncio.create_task(self.alerts.run(self.conditions, self.notifier.wake), name="alerts"))
             yield

@@ -105,10 +105,7 @@ class Reader:
         component = self.components[name]
         flags = self._flags()
         evaluation = evaluate(flags, component.flag, viewer)
-        if evaluation.real:
-            reading = await self._read_real(component, evaluation, fallback=flags.fallback_on_error)
-        else:
-            reading = await self._read_base(component, evaluation, fallback=flags.fallback_on_error)
+        reading = await self._read(component, evaluation, fallback=flags.fallback_on_error)
         self.served[name, reading.provenance.source, reading.provenance.reason] += 1
         if self._watch is not None:
             self._watch.served(component, reading)
@@ -119,6 +116,17 @@ class Reader:
     async def read_all(self, names: Iterable[str], viewer: str | None = None) -> tuple[Reading, ...]:
         """Several components at once."""
         return tuple(await asyncio.gather(*(self.read(name, viewer) for name in names)))
+
+    async def look(self, name: str) -> Reading:
+        """The component as nobody in particular sees it: no viewer is counted. Raises KeyError, and nothing else."""
+        component, flags = self.components[name], self._flags()
+        return await self._read(component, evaluate(flags, component.flag), fallback=flags.fallback_on_error)
+
+    async def look_real(self, name: str) -> Reading:
+        """What the real source gives, whatever the flags say; nobody is shown it. Raises KeyError, and nothing else."""
+        component = self.components[name]
+        real = await self._ask(component, Origin.REAL)
+        return _reading(component, Origin.REAL, real, Reason.FLAG, real.error)
 
     async def observe(self, name: str) -> None:
         """Has the real source called, unless that was a moment ago; nobody is shown anything of it."""
@@ -134,6 +142,11 @@ class Reader:
         for task in tuple(self._shadows):
             task.cancel()
         await asyncio.gather(*self._shadows, return_exceptions=True)
+
+    async def _read(self, component: Component, evaluation: Evaluation, *, fallback: bool) -> Reading:
+        if evaluation.real:
+            return await self._read_real(component, evaluation, fallback=fallback)
+        return await self._read_base(component, evaluation, fallback=fallback)
 
     async def _read_real(self, component: Component, evaluation: Evaluation, *, fallback: bool) -> Reading:
         real = await self._ask(component, Origin.REAL)

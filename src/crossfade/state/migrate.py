@@ -4,7 +4,7 @@ from sqlalchemy import Connection, inspect, text
 
 from .errors import StateTooNew
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision in ``migrations/versions``."""
 
 
