@@ -77,6 +77,7 @@ class App:
         self.clock = clock
         self.started_at = clock.now()
         self._closing = ExitStack()
+        self._untouched = True
         try:
             self._build(settings, clock, environment)
         except BaseException:
@@ -153,6 +154,11 @@ class App:
     def reach(self, url: str) -> None:
         """Where the server answers: its second reader times requests of its own there."""
         self._client.url = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+    def untouched(self) -> bool:
+        """Whether no event has ever come. Raises StoreError."""
+        self._untouched = self._untouched and not self.journal.pending_events and not self.store.last_segment()
+        return self._untouched
 
     def close(self) -> None:
         self._closing.close()

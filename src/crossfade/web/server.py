@@ -1,19 +1,17 @@
 """The whole ASGI application: events go the short way, everything else through Litestar."""
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
-from litestar import Litestar, Response, get
-from litestar.datastructures import Cookie, ResponseHeader, State
+from litestar import Litestar, Response
+from litestar.datastructures import ResponseHeader, State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.plugins.jinja import JinjaTemplateEngine
-from litestar.response import Template
 from litestar.static_files import create_static_files_router
 from litestar.template import TemplateConfig
 
@@ -22,19 +20,16 @@ from crossfade.app import WRITE_SOURCE, App
 from crossfade.core.asgi import App as ASGIApp
 from crossfade.core.asgi import Message, ObservedRequests, Receive, Record, Send
 
-from . import alerting, api, metrics, monitoring, pages, rollback
-from .auth import may_read
-from .context import AppDependency, AppRequest
+from . import alerting, api, dashboard, figures, metrics, monitoring, rollback
+from .context import AppRequest
 from .errors import HTTPError, unexpected
 from .events import PREFIX, Events
 from .requestid import current, id_of, naming
-from .stream import Stream
+from .stream import Stream, framed
 
-PARTS = (api, monitoring, alerting, metrics, rollback)
-"""The parts of the API, each with its ``HANDLERS``."""
+PARTS = (dashboard, api, figures, monitoring, alerting, metrics, rollback)
+"""The pages and the parts of the API, each with its ``HANDLERS``."""
 HERE = Path(__file__).parent
-YEAR = 365 * 86_400
-"""Seconds for which a browser keeps a viewer's name."""
 IN_FLIGHT = 128 << 20
 """Bytes of request bodies that may be held at a time."""
 
@@ -57,7 +52,8 @@ class Server:
         settings = app.settings
         events = Events(app.ingest, app.writer, WRITE_SOURCE, max_body=int(settings.max_body_mb * 1e6),
                         max_in_flight=IN_FLIGHT)
-        self._stream = Stream(lambda viewer: api.live_json(app, viewer=viewer), variant=app.reader.variant)
+        self._stream = Stream(lambda viewer: api.live_json(app, viewer=viewer), variant=app.reader.variant,
+                              frame=framed)
         self._rest = cast("ASGIApp", litestar(app, self._stream))
         self._events = ObservedRequests(events, _record(app, "/v1"))
         self._api = ObservedRequests(self._rest, _record(app, "/api"))
@@ -91,18 +87,6 @@ def _record(app: App, route: str) -> Record:
     return record
 
 
-@get("/", guards=[may_read], include_in_schema=False)
-async def dashboard(request: AppRequest, app: AppDependency) -> Template:
-    """The live dashboard. Who looks for the first time gets a name, so as to see the same sources the next time."""
-    viewer = api.viewer_of(request)
-    name = viewer or secrets.token_urlsafe(12)
-    readings = await api.section_readings(app, "all", name)
-    cookies = [] if viewer else [Cookie(api.VIEWER_COOKIE, value=name, max_age=YEAR, httponly=True, samesite="lax")]
-    return Template("dashboard.html", cookies=cookies, context={
-        "view": pages.view(readings, tuple(app.reader.components.values()), app.clock.now()), "version": __version__,
-    })
-
-
 def litestar(app: App, stream: Stream) -> Litestar:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -111,7 +95,7 @@ def litestar(app: App, stream: Stream) -> Litestar:
 
     return Litestar(
         route_handlers=[
-            *(part.routes for part in PARTS), dashboard,
+            *(part.routes for part in PARTS),
             create_static_files_router(path="/static", directories=[HERE / "static"]),
         ],
         state=State({"crossfade": app}),
