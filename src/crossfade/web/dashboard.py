@@ -30,7 +30,7 @@ from .proof import vouched
 from .words import PARTS
 from .writing import moment, show
 
-SPARK_POINTS, TABLE_POINTS = 90, 100
+SPARK_POINTS, TABLE_POINTS = 60, 100
 YEAR = 365 * 86_400
 """Seconds for which a browser keeps a viewer's name."""
 
@@ -63,16 +63,22 @@ async def figure(request: AppRequest, app: AppDependency, component: FromPath[st
     reading, now = await app.reader.read(component, viewer), app.clock.now()
     found = await read(app, part, now + 1 - RANGES[asked.range], now + 1, most=TABLE_POINTS, viewer=viewer)
     view = pages.view((reading,), (part,), _look(app, asked, {component: found}))
-    section = view.sections[0]
-    card = next(each for each in section.cards if each.field.path == path)
+    card = next(each for each in view.sections[0].cards if each.field.path == path)
     return Template("figure.html", cookies=cookies, context={
-        "view": view, "section": section, "card": card, "version": __version__,
-        "ranges": pages.ranges(asked, f"/figures/{component}/{path}"),
-        "points": [(iso(point.start), moment(iso(point.start)), show(point.values[path], card.field.kind),
-                    point.source, moment(iso(point.as_of)), iso(point.as_of))
+        **figure_context(view, card, found, asked), "version": __version__})
+
+
+def figure_context(view: pages.DashboardView, card: pages.Card, found: Curve, asked: pages.Asked) -> dict[str, object]:
+    """What the template of one figure needs: its points, the newest first, and the changes of its flags."""
+    path, kind = card.field.path, card.field.kind
+    return {
+        "view": view, "section": view.sections[0], "card": card,
+        "ranges": pages.ranges(asked, f"/figures/{card.component}/{path}"),
+        "points": [(iso(point.start), moment(iso(point.start)), show(point.values[path], kind), point.source,
+                    moment(iso(point.as_of)), iso(point.as_of))
                    for point in reversed(found.points) if path in point.values],
         "cutovers": [(iso(each.at), moment(iso(each.at)), each) for each in found.cutovers],
-    })
+    }
 
 
 def _up_to_now(found: Curve, reading: Reading) -> Curve:

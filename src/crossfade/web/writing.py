@@ -12,6 +12,8 @@ SPACE = "\u00a0"
 TEXT_LENGTH = 300
 """Characters of a text from outside that are shown; the API gives all of it."""
 UNKNOWN_TIME = "an unknown time"
+_MOST = 1e300
+"""Beyond this a number is none: no float, or no end."""
 _LEAST = 0.01
 """What lies between this and zero is said to be less than this: it is no zero, and its digits tell nothing."""
 
@@ -20,7 +22,7 @@ def show(value: object, kind: Kind) -> str:
     """A value with its unit, or a dash if there is none or it is no number."""
     if kind == "text":
         return NONE if value is None or value == "" else clip(str(value))
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if not isinstance(value, int | float) or not -_MOST < value < _MOST:
         return NONE
     return _WRITERS[kind](value)
 
@@ -80,6 +82,7 @@ def moment(stamp: str) -> str:
 
 _WRITERS: Mapping[Kind, Callable[[float], str]] = {
     "count": lambda value: f"{value:,.0f}",
+    "number": number,
     "percent": percent,
     "milliseconds": lambda value: number(value) + SPACE + "ms",
     "bytes": size,

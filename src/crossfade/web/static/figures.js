@@ -50,5 +50,5 @@ const writers = {
 
 export function show(value, kind) {
   if (kind === "text") return value == null || value === "" ? NONE : clip(String(value));
-  return Number.isFinite(value) ? writers[kind](value) : NONE;
+  return Number.isFinite(value) && Math.abs(value) < 1e300 ? writers[kind](value) : NONE;
 }
