@@ -103,7 +103,6 @@ def components() -> Iterator[str]:
 
 def routes() -> Iterator[str]:
     yield from ("## HTTP", "", ROLES, "", "| route | who | meaning |", "| --- | --- | --- |",
-                "| `GET /` | reader | The live dashboard. |",
                 "| `GET /schema/openapi.json` | anyone | This API, for programs. |")
     for call in sorted(CALLS):
         yield f"| `POST {PREFIX}{call}` | write key | The Segment spec's call. |"

@@ -51,6 +51,7 @@ from crossfade.preflight import Preflight
 from crossfade.reader import Reader
 from crossfade.requestlog import RequestLog
 from crossfade.retirements import Retirements
+from crossfade.sampler import Sampler
 from crossfade.secondreader import ClientTimer, SecondReader, parts
 from crossfade.settings import Settings
 from crossfade.sources.beside import Beside
@@ -87,6 +88,7 @@ class App:
         self.clock = clock
         self.started_at = clock.now()
         self._closing = ExitStack()
+        self._untouched = True
         try:
             self._build(settings, clock, environment)
         except BaseException:
@@ -181,6 +183,7 @@ class App:
             after_days=settings.retire_after_days,
         )
         self.retirements.reconcile()
+        self.sampler = Sampler(self.reader, self.state, clock, self.monitor.wanted)
         self._client = ClientTimer(self.requests, clock)
         self.second_reader = SecondReader(
             parts(self._system, self._infrastructure, self._machine, self.started_at), observe=self.reader.observe,
@@ -212,6 +215,11 @@ class App:
         """Where the server answers: its second reader times requests of its own there."""
         self._client.url = here(url)
 
+    def untouched(self) -> bool:
+        """Whether no event has ever come. Raises StoreError."""
+        self._untouched = self._untouched and not self.journal.pending_events and not self.store.last_segment()
+        return self._untouched
+
     def close(self) -> None:
         self._closing.close()
 
@@ -230,6 +238,7 @@ class App:
             tasks.append(asyncio.create_task(self.observer.run(), name="observer"))
             tasks.append(asyncio.create_task(self.monitor.run(), name="monitor"))
             tasks.append(asyncio.create_task(self.controller.run(), name="rollout"))
+            tasks.append(asyncio.create_task(self.sampler.run(), name="sampler"))
             tasks.append(asyncio.create_task(self.second_reader.run(), name="second reader"))
             tasks.append(asyncio.create_task(self.retirements.run(), name="retirements"))
             tasks.append(asyncio.create_task(self.alerts.run(self.conditions, self.notifier.wake), name="alerts"))

@@ -138,6 +138,17 @@ class Reader:
         self._components[name] = replace(self.components[name], mock=mock)
         self._slots[name, Origin.MOCK] = _Slot(mock)
 
+    async def look(self, name: str) -> Reading:
+        """The component as nobody in particular sees it: no viewer is counted. Raises KeyError, and nothing else."""
+        component, flags = self.components[name], self._flags()
+        return await self._read(component, evaluate(flags, component.flag), flags)
+
+    async def look_real(self, name: str) -> Reading:
+        """What the real source gives, whatever the flags say; nobody is shown it. Raises KeyError, and nothing else."""
+        component = self.components[name]
+        real = await self._ask(component, Origin.REAL)
+        return _reading(component, Origin.REAL, real, Reason.FLAG, real.error)
+
     def variant(self, viewer: str | None) -> tuple[bool, ...]:
         """Which components the viewer gets from the real source just now."""
         flags = self._flags()

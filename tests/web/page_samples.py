@@ -1,11 +1,13 @@
 """Readings of all four components in every state, and the page and the JSON that they make."""
 
+import json
 from pathlib import Path
 
 import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from crossfade.core.clock import SECOND, iso
+from crossfade.core.clock import DAY, HOUR, SECOND, iso
+from crossfade.core.comparison import Reference
 from crossfade.core.payloads import (
     BusinessMetrics,
     Disk,
@@ -20,6 +22,11 @@ from crossfade.core.payloads import (
 from crossfade.core.reading import Origin, Provenance, Reading, Reason
 from crossfade.sources.component import Component, Sample
 from crossfade.web import pages
+from crossfade.web.curve import Curve, Cutover, Point
+from crossfade.web.dashboard import figure_context
+from crossfade.web.layouts import LAYOUTS
+from crossfade.web.live import Json, document
+from crossfade.web.proof import Vouched
 
 NOW = 1_795_395_723_000_004
 WEB = Path(pages.__file__).parent
@@ -73,21 +80,46 @@ ODD = [reading("businessMetrics", BUSINESS, synthetic=True), reading("systemMetr
 """Made up but called real; of the future; of no time; empty."""
 
 
-def live(readings: list[Reading], at: int = NOW) -> dict[str, object]:
+PROOFS = {"businessMetrics": Vouched(Reference.RECOUNT, 1212, 1212),
+          "systemMetrics": Vouched(Reference.SECOND_READER, 58, 60)}
+
+
+def live(readings: list[Reading], at: int = NOW, *, waiting: bool = False) -> Json:
     """The JSON of the live dashboard for the same readings."""
-    sections: dict[str, object] = {}
-    sources: dict[str, object] = {}
-    for each in readings:
-        key, found = SECTIONS[each.component], each.provenance
-        sections[key] = msgspec.to_builtins(each.payload)
-        sources[each.component] = {
-            "source": found.source.value, "synthetic": found.synthetic, "reason": found.reason.value,
-            "error": found.error, "asOf": None if found.as_of is None else iso(found.as_of),
-            "fetchedAt": iso(found.fetched_at), "section": key, "flag": f"use_real_{key}"}
-    return {**sections, "alerts": [], "meta": {"at": iso(at), "sources": sources}}
+    return json.loads(msgspec.json.encode(document(
+        readings, {each.name: each for each in COMPONENTS}, at, alerts=[], proofs=PROOFS, waiting=waiting)))
 
 
-def render(readings: list[Reading]) -> str:
+def curve(component: str) -> Curve:
+    """A day: made up, then real, with a gap in it."""
+    paths = {field.path: 1.0 for field in LAYOUTS[component].figures if field.kind != "text"}
+    steps = [(0, "mock"), (1, "mock"), (2, "real"), (5, "real"), (6, "real")]
+    points = tuple(Point(NOW - DAY + HOUR * number, HOUR, source, source == "mock", NOW - DAY + HOUR * number,
+                         {path: value * number for path, value in paths.items()}) for number, source in steps)
+    return Curve(component, NOW - DAY, NOW, HOUR, points,
+                 (Cutover(NOW - DAY + 2 * HOUR, f"use_real_{SECTIONS[component]}", "false", "true", "ada", HOSTILE),))
+
+
+def look(*, asked: pages.Asked | None = None, waiting: bool = False) -> pages.Look:
+    return pages.Look(NOW, asked or pages.Asked(), {name: curve(name) for name in SECTIONS}, PROOFS, waiting)
+
+
+def page_view(readings: list[Reading], **more: object) -> pages.DashboardView:
+    return pages.view(readings, COMPONENTS, look(**more))
+
+
+def template(name: str, **context: object) -> str:
     environment = Environment(loader=FileSystemLoader(WEB / "templates"), autoescape=True, undefined=StrictUndefined)
-    view = pages.view(readings, COMPONENTS, NOW)
-    return environment.get_template("dashboard.html").render(view=view, version="0.1.0")
+    return environment.get_template(name).render(version="0.1.0", **context)
+
+
+def render(readings: list[Reading], **more: object) -> str:
+    return template("dashboard.html", view=page_view(readings, **more))
+
+
+def render_figure(reading: Reading) -> str:
+    """The page of the component's first figure."""
+    view = page_view([reading])
+    section = view.sections[0]
+    found = curve(reading.component)
+    return template("figure.html", **figure_context(view, section.cards[0], found, pages.Asked()))

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, inspect, text
 
 from .errors import StateTooNew
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest revision in ``migrations/versions``."""
 
 

@@ -9,6 +9,7 @@ from threading import Lock
 from sqlalchemy import Connection, select
 
 from crossfade.core.alert import Alert, Condition, Pace, Silence, Transitions, step
+from crossfade.core.clock import MINUTE
 from crossfade.core.flag import Flags, FlagValue
 from crossfade.core.recounted import Recounted
 from crossfade.core.retirement import Prospect, Retirement
@@ -25,6 +26,7 @@ from . import (
     recounts,
     retirements,
     runs,
+    samples,
     scans,
     sessions,
     silences,
@@ -40,6 +42,7 @@ from .flags import FlagChange, FlagRow
 from .migrate import migrate
 from .recounts import RecountedDay, Replaced
 from .rollouts import Rollouts
+from .samples import Sample
 from .scans import ScanEvent
 from .stats import DailyStats
 from .tallies import TallyRow
@@ -237,6 +240,23 @@ class State:
         """Put old slots together, some at a time; how many. ``merge`` gives the new ones, of that length."""
         with self._database.writing() as connection:
             return tallies.coarsen(connection, now, merge)
+
+    # Figures over time
+
+    def put_samples(self, rows: Iterable[Sample]) -> None:
+        """Store them; one of the same slot and source is replaced."""
+        with self._database.writing() as connection:
+            samples.put(connection, rows)
+
+    def samples(self, component: str, since: int, until: int, *, step: int = MINUTE) -> tuple[Sample, ...]:
+        """Those that overlap ``[since, until)``, in the order of their starts; of each source the last in a step."""
+        with self._database.reading() as connection:
+            return samples.between(connection, component, since, until, step)
+
+    def coarsen_samples(self, now: int) -> int:
+        """Put old minutes together to hours, some at a time; how many. See `samples.coarsen`."""
+        with self._database.writing() as connection:
+            return samples.coarsen(connection, now)
 
     # Recounts
 

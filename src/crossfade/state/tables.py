@@ -101,6 +101,17 @@ class TallyColumns(TypedColumns):
     tally: Named[str] = Column(Text)
 
 
+class SampleColumns(TypedColumns):
+    """One row a component, slot and source."""
+
+    component: Named[str] = Column(Text, primary_key=True)
+    start: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
+    length: Named[int] = Column(BigInteger, primary_key=True, autoincrement=False)
+    source: Named[str] = Column(Text, primary_key=True)
+    as_of: Named[int] = Column(BigInteger)
+    figures: Named[str] = Column(Text)
+
+
 class AlertColumns(TypedColumns):
     """One row an alert, kept when it is closed."""
 
@@ -302,6 +313,7 @@ daily_stats = Table("daily_stats", metadata, DailyStatColumns)
 cursors = Table("cursors", metadata, CursorColumns)
 runs = Table("runs", metadata, RunColumns)
 tallies = Table("tallies", metadata, TallyColumns, Index(None, "length", "start"))
+samples = Table("samples", metadata, SampleColumns, Index(None, "length", "start"))
 alerts = Table(
     "alerts", metadata, AlertColumns,
     CheckConstraint("status IN ('pending', 'open', 'acknowledged', 'closed')", name="status"),

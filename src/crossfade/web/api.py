@@ -11,7 +11,7 @@ import structlog
 from litestar import MediaType, Response, Router, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromQuery, JSONBody, QueryParameter
-from litestar.response import ServerSentEvent, ServerSentEventMessage
+from litestar.response import Stream as Streaming
 
 from crossfade.app import App
 from crossfade.core.clock import iso
@@ -19,12 +19,14 @@ from crossfade.core.flag import FlagError, FlagValue, camel, canonical, check
 from crossfade.core.reading import Reading
 from crossfade.core.retirement import RetiredError
 from crossfade.sources.history import MAX_DAYS
+from crossfade.store.port import StoreError
 
 from . import exposition, live
 from .auth import actor, may_change, may_follow, may_read, still_may_read
 from .context import AppDependency, AppRequest
 from .errors import HTTPError
 from .live import Json
+from .proof import vouched
 from .recount import recount, start_recount
 from .stream import Stream
 
@@ -62,7 +64,17 @@ async def section_readings(app: App, section: str, viewer: str | None) -> tuple[
 async def live_json(app: App, section: str = "all", viewer: str | None = None) -> bytes:
     readings = await section_readings(app, section, viewer)
     alerts = app.alerts.live() if section in {"all", "alerts"} else None
-    return msgspec.json.encode(live.document(readings, app.reader.components, app.clock.now(), alerts=alerts))
+    return msgspec.json.encode(live.document(
+        readings, app.reader.components, app.clock.now(), alerts=alerts,
+        proofs=vouched(app.monitor.view.qualities), waiting=waiting(app)))
+
+
+def waiting(app: App) -> bool:
+    """Whether the first event is still to come; not, where that cannot be told."""
+    try:
+        return app.untouched()
+    except StoreError:
+        return False
 
 
 @get("/healthz", opt={"public": True})
@@ -94,16 +106,19 @@ async def dashboard_live(
 
 
 @get("/api/dashboard/stream", guards=[may_read])
-async def dashboard_stream(request: AppRequest, stream: NamedDependency[Stream]) -> ServerSentEvent:
-    """The live dashboard's JSON, once a second, as server-sent events named ``live``."""
-    async def messages() -> AsyncIterator[ServerSentEventMessage]:
-        async with aclosing(stream.listen(viewer_of(request))) as documents:
-            async for document in documents:
+async def dashboard_stream(request: AppRequest, stream: NamedDependency[Stream]) -> Streaming:
+    """The live dashboard's JSON, once a second, as server-sent events named ``live``; ``Last-Event-ID`` is heeded."""
+    number = request.headers.get("last-event-id", "")
+    after = int(number) if number.isascii() and number.isdecimal() and len(number) < 20 else None
+
+    async def messages() -> AsyncIterator[bytes]:
+        async with aclosing(stream.listen(viewer_of(request), after)) as frames:
+            async for frame in frames:
                 if not await still_may_read(request):
                     return
-                yield ServerSentEventMessage(event="live", data=document.decode())
+                yield frame
 
-    return ServerSentEvent(messages())
+    return Streaming(messages(), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
 
 @get("/api/history", guards=[may_read])

@@ -12,6 +12,7 @@ from crossfade.core.reading import Provenance, Reading
 from crossfade.sources.component import Component
 
 from .exposition import Exposition, Kind, Metric, name_of
+from .proof import Vouched
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -24,28 +25,33 @@ Figure = tuple[str, Mapping[str, str], float]
 
 
 def document(readings: Sequence[Reading], components: Mapping[str, Component], now: int, *,
-             days: int = DEFAULT_DAYS, alerts: Iterable[Alert] | None = None) -> dict[str, Json]:
+             days: int = DEFAULT_DAYS, alerts: Iterable[Alert] | None = None,
+             proofs: Mapping[str, Vouched] | None = None, waiting: bool = False) -> dict[str, Json]:
     """The live dashboard's JSON: a section a component, null where it is unavailable; the alerts, where they are
-    wanted.
+    wanted. ``proofs``: what vouches for the components; ``waiting``: no event has ever come.
     """
     out: dict[str, Json] = {}
     for reading in readings:
         out[components[reading.component].section] = payload_json(last_days(reading.payload, days))
     if alerts is not None:
         out["alerts"] = [alert_json(alert) for alert in alerts]
-    out["meta"] = meta(readings, components, now)
+    out["meta"] = meta(readings, components, now, proofs, waiting=waiting)
     return out
 
 
-def meta(readings: Sequence[Reading], components: Mapping[str, Component], now: int) -> dict[str, Json]:
+def meta(readings: Sequence[Reading], components: Mapping[str, Component], now: int,
+         proofs: Mapping[str, Vouched] | None = None, *, waiting: bool = False) -> dict[str, Json]:
     """When this was read, and where each component's payload comes from."""
+    proofs = proofs or {}
     return {
         "at": iso(now),
+        "waitingForFirstEvent": waiting,
         "sources": {
             reading.component: {
                 **provenance_json(reading.provenance),
                 "section": components[reading.component].section,
                 "flag": components[reading.component].flag,
+                "proof": msgspec.to_builtins(proofs.get(reading.component)),
             }
             for reading in readings
         },

@@ -1,60 +1,49 @@
-"""What the first page shows: readings as words, numbers and bars, ready for a template. Pure.
+"""What the live pages show: readings and curves as words, numbers and small pictures, ready for a template. Pure.
 
-The browser keeps the page current from the JSON of the same readings (``static/dashboard.js``): a figure
-carries its path and its kind, and the words of badges, notes and status come from ``WORDS`` here, so that both
-agree. Figures are written here as ``static/figures.js`` writes them, for a reader without JavaScript.
+The browser keeps a page current from the JSON of the same readings (``static/dashboard.js``): a figure carries its
+path and its kind, and its words come from ``words.py``, so that both agree.
 """
 
-import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlencode
 
 import msgspec
 
 from crossfade.core.clock import SECOND, iso
-from crossfade.core.reading import Origin, Provenance, Reading, Reason
+from crossfade.core.reading import Reading
 from crossfade.sources.component import Component
 
-from .layouts import LAYOUTS, Field, Kind, Layout, layout_of
-from .live import DEFAULT_DAYS, last_days
+from .curve import DEFAULT_RANGE, RANGES, Curve, Spark, spark
+from .layouts import LAYOUTS, Field, Layout, layout_of
+from .live import last_days
+from .proof import Vouched
+from .words import PARTS, WORDS, emptiness, note, part_of, proof, state_of
+from .writing import age, clip, duration, moment, show
 
-NONE = "—"
-"""What is shown for a value that is not known: never 0."""
-SPACE = "\u00a0"
-"""Keeps a number and its unit on one line."""
-TEXT_LENGTH = 300
-"""Characters of a text from outside that are shown; the API gives all of it."""
+DAYS_BY_RANGE = {"30d": 30, "90d": 90}
+FEWEST_DAYS = 7
+"""Days of the timeline that any range shows."""
 
-STATES = ("real", "stale", "legacy", "mock", "unavailable")
-"""What a component can be, for its reader; the later, the less it is to be trusted."""
 
-WORDS: Mapping[str, str] = {
-    "real": "REAL",
-    "stale": "STALE",
-    "legacy": "LEGACY",
-    "mock": "MOCK · synthetic",
-    "unavailable": "UNAVAILABLE",
-    "note.real": "",
-    "note.stale": "Real, and old: the real source gives nothing newer.",
-    "note.stale.failing": "The last good value: the real source is failing: {error}",
-    "note.legacy": "From the legacy system.",
-    "note.legacy.legacy": "From the legacy system: the real source failed: {error}",
-    "note.mock": "Synthetic: made up, not measured.",
-    "note.mock.flag": "Synthetic: made up, not measured. The flag {flag} is off.",
-    "note.mock.ramp": "Synthetic: made up, not measured. Real figures go to a share of the viewers so far.",
-    "note.mock.fallback": "Synthetic: made up, not measured. Fallback: the source failed: {error}",
-    "note.unavailable": "No value to show: {error}",
-    "no-reason": "no reason was given",
-    "unknown-time": "an unknown time",
-    "bar": "{date}: {count} files",
-    "bar.gap": "{date}: not counted",
-    "legend": "Files per day; the tallest bar is {most}. An empty place: nobody counted that day.",
-    "waiting": "Not live yet: figures below are as of {at}",
-    "live": "Live",
-    "paused": "Paused: figures below are as of {at}",
-    "lost": "Connection lost: figures below are as of {at}",
-}
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the address says: the range, and which values alone are to be seen."""
+
+    range: str = DEFAULT_RANGE
+    only: str = ""
+
+    @property
+    def days(self) -> int:
+        """Of the timeline."""
+        return DAYS_BY_RANGE.get(self.range, FEWEST_DAYS)
+
+    def address(self, path: str = "/", **changes: str) -> str:
+        """The page with some of it changed; what is as by itself is left out."""
+        told = {"range": self.range, "show": self.only, **changes}
+        kept = {name: value for name, value in told.items() if value and (name, value) != ("range", DEFAULT_RANGE)}
+        return f"{path}?{urlencode(kept)}" if kept else path
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +63,28 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
-    """A day of the chart: zero is a base line, a day that nobody counted is nothing at all."""
+class Card:
+    """One value with everything that tells whether to believe it."""
 
-    x: int
-    height: float
-    title: str
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """Files per day, on a field ``width`` × 100."""
-
-    width: int
-    bars: tuple[Bar, ...]
-    legend: str
+    component: str
+    field: Field
+    text: str
+    state: str
+    part: str
+    badge: str
+    empty: str
+    """Which kind of nothing the value is, in words; empty if it is something."""
+    age: str
+    proof: str
+    spark: Spark | None
+    extent: str
+    span: str
+    """Of the picture."""
+    limit_text: str
+    hidden: bool
+    link: str
+    files: tuple[tuple[str, str], ...]
+    """What can be taken away: a name, and an address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +100,35 @@ class Section:
     """ISO 8601; empty if it is not known."""
     as_of_text: str
     age: str
-    figures: tuple[Figure, ...]
+    facts: tuple[Figure, ...]
+    """Figures that are words."""
+    cards: tuple[Card, ...]
     rows: tuple[Row, ...]
     blank: Row
     """A row without values, for the browser to copy."""
-    chart: Chart | None
-    blank_bar: Bar = Bar(0, 0, "")
+    hidden: bool
+    """Whether every card is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the truth: how many values are of a kind, and the address that shows them alone."""
+
+    name: str
+    text: str
+    count: int
+    link: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A range to look at."""
+
+    name: str
+    text: str
+    link: str
+    current: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,100 +137,149 @@ class DashboardView:
 
     at: str
     at_text: str
-    truth: str
+    asked: Asked
+    parts: tuple[Part, ...]
+    everything: str
+    """The address without the filter."""
     worst: str
-    """The least trustworthy state on the page."""
+    """The least trustworthy part on the page."""
+    ranges: tuple[Choice, ...]
     status: str
     words: str
     """``WORDS`` as JSON."""
     sections: tuple[Section, ...]
 
 
-def view(readings: Sequence[Reading], components: Sequence[Component], now: int) -> DashboardView:
-    """The page for these readings. ``now`` is in microseconds; ages count up to it.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a page is made of beside its readings."""
 
-    A component without a reading is not shown.
-    """
+    now: int
+    asked: Asked = Asked()
+    curves: Mapping[str, Curve] = field(default_factory=dict)
+    proofs: Mapping[str, Vouched] = field(default_factory=dict)
+    waiting: bool = False
+
+
+def view(readings: Sequence[Reading], components: Sequence[Component], look: Look) -> DashboardView:
+    """The page for these readings. A component without a reading is not shown."""
     by_name = {reading.component: reading for reading in readings}
     known = sorted(components, key=lambda component: (*LAYOUTS, component.name).index(component.name))
-    sections = tuple(section(by_name[component.name], component, now) for component in known
+    sections = tuple(section(by_name[component.name], component, look) for component in known
                      if component.name in by_name)
-    states = [each.state for each in sections]
-    at = iso(now)
+    found = parts(sections, by_name, look)
+    at = iso(look.now)
     return DashboardView(
-        at=at,
-        at_text=moment(at),
-        truth=truth(states),
-        worst=max(states, key=STATES.index, default="unavailable"),
-        status=WORDS["waiting"].replace("{at}", moment(at)),
-        words=msgspec.json.encode(WORDS).decode(),
+        at=at, at_text=moment(at), asked=look.asked, parts=found, everything=look.asked.address(show=""),
+        worst=next((part.name for part in reversed(found) if part.count), "unavailable"),
+        ranges=ranges(look.asked, "/"),
+        status=WORDS["waiting"].replace("{at}", moment(at)), words=msgspec.json.encode(WORDS).decode(),
         sections=sections,
     )
 
 
-def section(reading: Reading, component: Component, now: int) -> Section:
+def section(reading: Reading, component: Component, look: Look) -> Section:
     """A component's part of the page."""
     layout = layout_of(component)
-    provenance = reading.provenance
-    state = state_of(reading)
+    told, state = reading.provenance, state_of(reading)
     # An unavailable component shows no figure, whatever came with it.
-    payload: object = None if state == "unavailable" else msgspec.to_builtins(last_days(reading.payload, DEFAULT_DAYS))
-    as_of = "" if provenance.as_of is None else iso(provenance.as_of)
+    payload: object = None if state == "unavailable" else msgspec.to_builtins(
+        last_days(reading.payload, look.asked.days))
+    as_of = "" if told.as_of is None else iso(told.as_of)
     items = lookup(payload, layout.rows) if layout.columns else None
     series: Sequence[object] = items if isinstance(items, list | tuple) else ()
+    root = last_of(payload)
+    cards = tuple(card(reading, component, each, root, look) for each in layout.figures if each.kind != "text")
     return Section(
-        component=reading.component,
-        layout=layout,
-        state=state,
-        badge=WORDS[state],
-        note=note(state, provenance, component.flag),
-        as_of=as_of,
-        as_of_text=moment(as_of),
-        age="" if provenance.as_of is None else age((now - provenance.as_of) / SECOND),
-        figures=tuple(figure(field, payload) for field in layout.figures),
+        component=reading.component, layout=layout, state=state, badge=WORDS[state],
+        note=note(state, told, component.flag), as_of=as_of, as_of_text=moment(as_of), age=aged(reading, look.now),
+        facts=tuple(figure(each, root) for each in layout.figures if each.kind == "text"), cards=cards,
         rows=tuple(row(layout, item) for item in (reversed(series) if layout.folded else series)),
-        blank=row(layout, None),
-        chart=chart(series) if layout.folded else None,
+        blank=row(layout, None), hidden=all(each.hidden for each in cards) and bool(look.asked.only),
     )
 
 
-def state_of(reading: Reading) -> str:
-    """One of ``STATES``. What is synthetic is a mock, whatever source it claims."""
-    provenance = reading.provenance
-    if reading.payload is None:
-        return "unavailable"
-    if provenance.synthetic:
-        return "mock"
-    if provenance.source is Origin.REAL and provenance.reason is Reason.STALE:
-        return "stale"
-    return provenance.source.value
+def card(reading: Reading, component: Component, each: Field, root: object, look: Look) -> Card:
+    """One value of a component, whose figures lie under ``root``."""
+    state, value = state_of(reading), lookup(root, each.path)
+    nothing = emptiness(state, value, waiting=look.waiting)
+    part = part_of(state, nothing)
+    curve = look.curves.get(component.name)
+    picture = None if curve is None else spark(curve, each.path, each.limit)
+    path = f"/figures/{quote(component.name)}/{quote(each.path)}"
+    export = f"/api/export/{quote(component.name)}?" + urlencode({"figure": each.path, "range": look.asked.range})
+    return Card(
+        component=component.name, field=each, text=show(None if nothing == "waiting" else value, each.kind),
+        state=state, part=part, badge=WORDS[state], empty=told_empty(nothing, reading), age=aged(reading, look.now),
+        proof=proof(state, look.proofs.get(component.name)), spark=picture, extent=extent(picture, each),
+        span=f"{look.asked.days} d" if layout_of(component).folded else _spaced(look.asked.range),
+        limit_text="" if each.limit is None else show(each.limit, each.kind),
+        hidden=look.asked.only not in {"", part}, link=look.asked.address(path, show=""),
+        files=(("CSV", f"{export}&format=csv"), ("JSON", f"{export}&format=json")),
+    )
 
 
-def truth(states: Sequence[str]) -> str:
-    """How much of the page is real, in one sentence."""
-    count = Counter(states)
-    rest = (f"{count[state]} {state}" for state in STATES[1:] if count[state])
-    return " · ".join((f"{count['real']} of {len(states)} components real", *rest))
+def parts(sections: Sequence[Section], readings: Mapping[str, Reading], look: Look) -> tuple[Part, ...]:
+    """How many values are real, and what the others are: what is made up is never added to what is real."""
+    cards = [each for found in sections for each in found.cards]
+    count = Counter(each.part for each in cards)
+    cached = [as_of for each in cards if each.part == "cached"
+              and (as_of := readings[each.component].provenance.as_of) is not None]
+    oldest = duration(max(0, look.now - min(cached)) / SECOND) if cached else ""
+    texts = {name: WORDS[f"truth.{name}"].replace("{count}", f"{count[name]:,}").replace("{all}", f"{len(cards):,}")
+             .replace("{age}", oldest) for name in PARTS}
+    return tuple(Part(name, texts[name], count[name], look.asked.address(show=name), look.asked.only == name)
+                 for name in PARTS)
 
 
-def note(state: str, provenance: Provenance, flag: str) -> str:
-    """Why the component is not simply real; empty if it is."""
-    why = "failing" if state == "stale" and provenance.error else provenance.reason.value
-    words = WORDS.get(f"note.{state}.{why}", WORDS[f"note.{state}"])
-    error = provenance.error or WORDS["no-reason"]
-    return words.replace("{flag}", flag).replace("{error}", clip(error))
+def ranges(asked: Asked, path: str) -> tuple[Choice, ...]:
+    """The spans to choose from, as links to the same page."""
+    return tuple(Choice(name, _spaced(name), asked.address(path, range=name), asked.range == name)
+                 for name in RANGES)
+
+
+def _spaced(name: str) -> str:
+    return f"{name[:-1]} {name[-1]}"
+
+
+def extent(picture: Spark | None, each: Field) -> str:
+    """From what to what the picture reaches."""
+    if picture is None:
+        return ""
+    low, high = show(picture.low, each.kind), show(picture.high, each.kind)
+    told = low if low == high else f"{low} – {high}"
+    if len(picture.kinds) > 1:
+        return WORDS["extent.real"].replace("{extent}", told)
+    return WORDS["extent.made-up"].replace("{extent}", told) if True in picture.kinds else told
+
+
+def told_empty(nothing: str, reading: Reading) -> str:
+    error = clip(reading.provenance.error or WORDS["no-reason"])
+    return WORDS[f"empty.{nothing}"].replace("{error}", error) if nothing else ""
+
+
+def aged(reading: Reading, now: int) -> str:
+    as_of = reading.provenance.as_of
+    return "" if as_of is None else age((now - as_of) / SECOND)
+
+
+def last_of(payload: object) -> object:
+    """What the figures are read from: of a series its last row."""
+    if isinstance(payload, list | tuple):
+        return payload[-1] if payload else None
+    return payload
 
 
 def row(layout: Layout, item: object) -> Row:
     """A table's line for an item of the payload; without one, a blank."""
     status = lookup(item, "status")
-    figures = tuple(figure(field, item) for field in layout.columns)
+    figures = tuple(figure(each, item) for each in layout.columns)
     return Row(figures, status if isinstance(status, str) else None)
 
 
-def figure(field: Field, payload: object) -> Figure:
+def figure(each: Field, payload: object) -> Figure:
     """The field's value in the payload."""
-    return Figure(field, show(lookup(payload, field.path), field.kind))
+    return Figure(each, show(lookup(payload, each.path), each.kind))
 
 
 def lookup(payload: object, path: str) -> object:
@@ -219,97 +287,3 @@ def lookup(payload: object, path: str) -> object:
     for key in path.split(".") if path else ():
         payload = payload.get(key) if isinstance(payload, Mapping) else None
     return payload
-
-
-def chart(days: Sequence[object]) -> Chart:
-    """Files per day, oldest first. The tallest bar is the greatest day; a negative count is no count."""
-    counts = [_count(lookup(day, "files")) for day in days]
-    most = max((count for count in counts if count is not None), default=0)
-    bars = (Bar(10 * index, bar_height(count, most), _title(lookup(day, "date"), count))
-            for index, (day, count) in enumerate(zip(days, counts, strict=True)))
-    return Chart(10 * len(days), tuple(bars), WORDS["legend"].replace("{most}", show(most, "count")))
-
-
-def bar_height(count: int | None, most: int) -> float:
-    """Of 100: the base line, and the bar on it."""
-    if count is None:
-        return 0
-    return 2 + round(98 * count / most, 2) if most else 2
-
-
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and value >= 0 else None
-
-
-def _title(date: object, count: int | None) -> str:
-    words = WORDS["bar.gap" if count is None else "bar"]
-    return words.replace("{count}", show(count, "count")).replace("{date}", show(date, "text"))
-
-
-def show(value: object, kind: Kind) -> str:
-    """A value with its unit, or a dash if there is none or it is no number."""
-    if kind == "text":
-        return NONE if value is None or value == "" else clip(str(value))
-    if not isinstance(value, int | float) or not math.isfinite(value):
-        return NONE
-    return _WRITERS[kind](value)
-
-
-def clip(text: str) -> str:
-    """The beginning of a text that may be endless."""
-    return text if len(text) <= TEXT_LENGTH else text[:TEXT_LENGTH] + "…"
-
-
-def number(value: float, significant: int = 3) -> str:
-    """With at least so many significant digits, no needless zeros, and its thousands grouped."""
-    decimals = min(6, max(0, significant - 1 - math.floor(math.log10(abs(value))))) if value else 0
-    text = f"{value:,.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def percent(value: float) -> str:
-    """Never 100 unless it is 100: one failure in a million is no perfection."""
-    return number(min(value, 99.99) if value < 100 else value, 4) + SPACE + "%"
-
-
-def size(value: float) -> str:
-    """Bytes in the binary unit that suits them."""
-    units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
-    while abs(value) >= 1024 and len(units) > 1:
-        value /= 1024
-        units.pop(0)
-    return number(value) + SPACE + units[0]
-
-
-def duration(seconds: float) -> str:
-    """A span in its two greatest units."""
-    whole = math.floor(seconds)
-    minutes, hours, days = whole // 60, whole // 3600, whole // 86400
-    if days:
-        return f"{days:,}{SPACE}d {hours % 24}{SPACE}h"
-    if hours:
-        return f"{hours}{SPACE}h {minutes % 60}{SPACE}min"
-    if minutes:
-        return f"{minutes}{SPACE}min {whole % 60}{SPACE}s"
-    return f"{whole}{SPACE}s"
-
-
-def age(seconds: float) -> str:
-    """How long ago. Data from the future is the mark of a wrong clock, and is called so."""
-    if seconds <= -1:
-        return f"{duration(-seconds)} in the future: a clock is wrong"
-    return f"{duration(max(seconds, 0))} ago"
-
-
-def moment(stamp: str) -> str:
-    """An ISO 8601 moment in UTC for the eye, to the second; the browser puts it in the reader's zone."""
-    return f"{stamp[:10]} {stamp[11:19]} UTC" if stamp else WORDS["unknown-time"]
-
-
-_WRITERS: Mapping[Kind, Callable[[float], str]] = {
-    "count": lambda value: f"{value:,.0f}",
-    "percent": percent,
-    "milliseconds": lambda value: number(value) + SPACE + "ms",
-    "bytes": size,
-    "duration": duration,
-}

@@ -1,13 +1,12 @@
 """The whole ASGI application: events go the short way, everything else through Litestar."""
 
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
-from litestar import Litestar, Response, get
-from litestar.datastructures import Cookie, ResponseHeader, State
+from litestar import Litestar, Response
+from litestar.datastructures import ResponseHeader, State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
@@ -25,10 +24,11 @@ from crossfade.core.asgi import Message, ObservedRequests, Receive, Record, Send
 from . import (
     alerting,
     api,
+    dashboard,
+    figures,
     following,
     metrics,
     monitoring,
-    pages,
     retire,
     rollback,
     rollouts,
@@ -37,19 +37,16 @@ from . import (
 )
 from .acks import PATH as ACKNOWLEDGE
 from .acks import Acks
-from .auth import may_read, shown
-from .context import AppDependency, AppRequest
+from .context import AppRequest
 from .errors import HTTPError, unexpected
 from .events import PREFIX, Events
 from .requestid import current, id_of, naming
-from .stream import Stream
+from .stream import Stream, framed
 
-PARTS = (api, monitoring, alerting, metrics, rollback, rollouts, following, retire, signin, users)
-"""The parts of the API, each with its ``HANDLERS``."""
+PARTS = (dashboard, api, figures, monitoring, alerting, metrics, rollback, rollouts, following, retire, signin, users)
+"""The pages and the parts of the API, each with its ``HANDLERS``."""
 Answer = Response[dict[str, str]] | Response[bytes] | Template
 HERE = Path(__file__).parent
-YEAR = 365 * 86_400
-"""Seconds for which a browser keeps a viewer's name."""
 IN_FLIGHT = 128 << 20
 """Bytes of request bodies that may be held at a time."""
 
@@ -72,7 +69,8 @@ class Server:
         settings = app.settings
         events = Events(app.ingest, app.writer, WRITE_SOURCE, max_body=int(settings.max_body_mb * 1e6),
                         max_in_flight=IN_FLIGHT)
-        self._stream = Stream(lambda viewer: api.live_json(app, viewer=viewer), variant=app.reader.variant)
+        self._stream = Stream(lambda viewer: api.live_json(app, viewer=viewer), variant=app.reader.variant,
+                              frame=framed)
         self._followers = app.followers
         self._rest = cast("ASGIApp", litestar(app, self._stream))
         self._events = ObservedRequests(events, _record(app, "/v1"))
@@ -116,19 +114,6 @@ def _record(app: App, route: str) -> Record:
     return record
 
 
-@get("/", guards=[may_read], include_in_schema=False)
-async def dashboard(request: AppRequest, app: AppDependency) -> Template:
-    """The live dashboard. Who looks for the first time gets a name, so as to see the same sources the next time."""
-    viewer = api.viewer_of(request)
-    name = viewer or secrets.token_urlsafe(12)
-    readings = await api.section_readings(app, "all", name)
-    cookies = [] if viewer else [Cookie(api.VIEWER_COOKIE, value=name, max_age=YEAR, httponly=True, samesite="lax")]
-    return Template("dashboard.html", cookies=cookies, context={
-        "view": pages.view(readings, tuple(app.reader.components.values()), app.clock.now()), "version": __version__,
-        **shown(request),
-    })
-
-
 def litestar(app: App, stream: Stream) -> Litestar:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -137,7 +122,7 @@ def litestar(app: App, stream: Stream) -> Litestar:
 
     return Litestar(
         route_handlers=[
-            *(part.routes for part in PARTS), dashboard,
+            *(part.routes for part in PARTS),
             create_static_files_router(path="/static", directories=[HERE / "static"]),
         ],
         state=State({"crossfade": app}),

@@ -1,4 +1,8 @@
-"""One computation a second, however many listen: one for each variant of the page that any of them sees."""
+"""One computation a second, however many listen: one for each variant of the page that any of them sees.
+
+Each result is framed for the wire once, and the same bytes go to all. While a computation takes long, listeners get a
+heartbeat, so that nothing on the way takes their connection for dead.
+"""
 
 import asyncio
 from collections import Counter
@@ -12,6 +16,18 @@ from crossfade.sources.call import being_cancelled
 log = structlog.get_logger(__name__)
 
 Viewer = str | None
+HEARTBEAT_S = 10.0
+"""Seconds of silence after which listeners are told that there is somebody."""
+HEARTBEAT = b": still here\n\n"
+
+
+def framed(number: int, document: bytes) -> bytes:
+    """A document without line breaks as a server-sent event named ``live``."""
+    return b"id: %d\nevent: live\ndata: %b\n\n" % (number, document)
+
+
+def _bare(_: int, document: bytes) -> bytes:
+    return document
 
 
 def _all_the_same(_: Viewer) -> Hashable:
@@ -22,30 +38,45 @@ class Stream:
     """Runs a computation while anybody listens, and hands each result to all whom it is for."""
 
     def __init__(self, compute: Callable[[Viewer], Awaitable[bytes]], period: float = 1.0,
-                 variant: Callable[[Viewer], Hashable] = _all_the_same) -> None:
-        """``variant``: what a viewer sees just now, the same for those who see the same. It must be quick."""
+                 variant: Callable[[Viewer], Hashable] = _all_the_same, *,
+                 frame: Callable[[int, bytes], bytes] = _bare, heartbeat: float = HEARTBEAT_S) -> None:
+        """``variant``: what a viewer sees just now, the same for those who see the same. It must be quick. ``frame``:
+        what makes of a result, with its number, what is handed out.
+        """
         self._compute = compute
         self._period = period
         self._variant = variant
+        self._frame = frame
+        self._heartbeat = heartbeat
         self._changed = asyncio.Condition()
         self._latest: dict[Viewer, bytes] = {}
         self._number = 0
+        self._beats = 0
         self._listeners: Counter[Viewer] = Counter()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._closed = False
 
-    async def listen(self, viewer: Viewer = None) -> AsyncGenerator[bytes, None]:
-        """Every result from now on; a slow listener misses the ones between, never the last."""
+    async def listen(self, viewer: Viewer = None, after: int | None = None) -> AsyncGenerator[bytes, None]:
+        """Every result from now on; a slow listener misses the ones between, never the last.
+
+        ``after``: the number of the last one that the listener has; if that is not the last there is, that comes first.
+        """
         self._listeners[viewer] += 1
-        if self._task is None:
+        if not self._tasks:
             # In no listener's context: what it logs is of no single request.
-            self._task = asyncio.create_task(self._run(), name="stream", context=Context())
-        seen = self._number  # what was computed before may be long ago
+            self._tasks = tuple(asyncio.create_task(run(), name="stream", context=Context())
+                                for run in (self._run, self._beat))
+        # What was computed before may be long ago, unless others listen: then it is of this second.
+        seen, beats = self._number, self._beats
         try:
+            if after not in {None, seen} and (missed := self._latest.get(viewer)) is not None:
+                yield missed
             while True:
                 async with self._changed:
-                    await self._changed.wait_for(lambda: self._closed or self._number > seen)  # noqa: B023 - at once
-                    seen, latest = self._number, self._latest.get(viewer)
+                    await self._changed.wait_for(
+                        lambda: self._closed or (self._number, self._beats) != (seen, beats))  # noqa: B023 - at once
+                    new, seen, beats = self._number > seen, self._number, self._beats
+                    latest = self._latest.get(viewer) if new else HEARTBEAT
                 if self._closed:
                     return
                 if latest is not None:
@@ -63,9 +94,11 @@ class Stream:
         self._listeners[viewer] -= 1
         if not self._listeners[viewer]:
             del self._listeners[viewer]
-        if not self._listeners and self._task is not None:
-            self._task.cancel()
-            self._task = None
+        if not self._listeners:
+            for task in self._tasks:
+                task.cancel()
+            self._tasks = ()
+            self._latest = {}
 
     async def _run(self) -> None:
         while True:
@@ -81,6 +114,16 @@ class Stream:
                     self._changed.notify_all()
             await asyncio.sleep(self._period)
 
+    async def _beat(self) -> None:
+        """Makes itself heard when nothing was computed for a while."""
+        while True:
+            before = self._number
+            await asyncio.sleep(self._heartbeat)
+            if self._number == before:
+                async with self._changed:
+                    self._beats += 1
+                    self._changed.notify_all()
+
     async def _compute_all(self) -> dict[Viewer, bytes]:
         """By viewer; each variant is computed once."""
         alike: dict[Hashable, list[Viewer]] = {}
@@ -88,5 +131,5 @@ class Stream:
             alike.setdefault(self._variant(viewer), []).append(viewer)
         latest: dict[Viewer, bytes] = {}
         for viewers in alike.values():
-            latest |= dict.fromkeys(viewers, await self._compute(viewers[0]))
+            latest |= dict.fromkeys(viewers, self._frame(self._number + 1, await self._compute(viewers[0])))
         return latest

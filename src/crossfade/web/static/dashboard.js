@@ -1,21 +1,30 @@
 // Keeps the page current from the JSON of the live dashboard. Values reach the page as text only.
-// The words come with the page, from web/pages.py.
+// The words come with the page, from web/words.py.
 
-import { age, clip, locale, show } from "./figures.js";
+import { Chart, picture } from "./chart.js";
+import { clocks, since } from "./feed.js";
+import { age, clip, duration, locale, show } from "./figures.js";
+import { listen } from "./link.js";
 
 const LOST = 5000;      // milliseconds without news, after which the reader is told
-const STATES = ["real", "stale", "legacy", "mock", "unavailable"];
+const REFRESH = 60000;  // between two looks at the past
+const STATES = ["real", "cached", "legacy", "mock", "unavailable"];
+const NOT_REAL = ["cached", "legacy", "mock", "none", "unavailable"];
 
 const main = document.querySelector("main");
 const statusLine = document.querySelector("#status");
+const sinceLine = document.querySelector("#since");
+const truth = document.querySelector("#truth");
 const pause = document.querySelector("#pause");
 const words = JSON.parse(main.dataset.words);
 const zoned = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "long" });
 
 const all = (root, selector) => [...root.querySelectorAll(selector)];
 const put = (element, text) => { if (element.textContent !== text) element.textContent = text; };
+const fillIn = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 const lookup = (value, path) => path.split(".").filter(Boolean).reduce((at, key) => at?.[key], value);
 const moment = (stamp) => stamp ? zoned.format(new Date(stamp)) : words["unknown-time"];
+const count = (value) => show(value, "count");
 
 function fill(root, payload) {
   for (const element of all(root, "[data-figure]")) {
@@ -26,10 +35,7 @@ function fill(root, payload) {
 // As many copies of the model as there are items, the present ones kept: a reader's selection survives.
 function match(parent, present, model, items, write) {
   present.slice(items.length).forEach((extra) => extra.remove());
-  items.forEach((item, index) => {
-    const element = present[index] ?? parent.appendChild(model.cloneNode(true));
-    write(element, item, index);
-  });
+  items.forEach((item, index) => write(present[index] ?? parent.appendChild(model.cloneNode(true)), item));
 }
 
 function writeRow(row, item) {
@@ -37,137 +43,166 @@ function writeRow(row, item) {
   if (item?.status !== undefined) row.dataset.status = item.status;
 }
 
-function drawChart(figure, days) {
-  const svg = figure.querySelector("svg");
-  const counts = days.map((day) => (Number.isInteger(day.files) && day.files >= 0 ? day.files : null));
-  const most = Math.max(0, ...counts);
-  svg.setAttribute("viewBox", `0 0 ${10 * days.length} 100`);
-  match(svg, all(svg, ":scope > .day"), svg.querySelector("defs .day"), days, (bar, day, index) => {
-    const count = counts[index];
-    const height = count === null ? 0 : 2 + (most ? (98 * count) / most : 0);
-    const title = words[count === null ? "bar.gap" : "bar"];
-    bar.setAttribute("transform", `translate(${10 * index})`);
-    bar.querySelector(".bar").setAttribute("y", 100 - height);
-    bar.querySelector(".bar").setAttribute("height", height);
-    put(bar.querySelector("title"), title.replace("{count}", show(count, "count")).replace("{date}", () => show(day.date, "text")));
-  });
-  put(figure.querySelector("figcaption"), words.legend.replace("{most}", show(most, "count")));
-}
-
 function stateOf(payload, provenance) {
   if (payload == null || !provenance) return "unavailable";
   if (provenance.synthetic) return "mock";
-  if (provenance.source === "real" && provenance.reason === "stale") return "stale";
+  if (provenance.source === "real" && provenance.reason === "stale") return "cached";
   return STATES.includes(provenance.source) ? provenance.source : "unavailable";
 }
 
 function note(state, provenance) {
-  const why = state === "stale" && provenance?.error ? "failing" : provenance?.reason;
+  const why = state === "cached" && provenance?.error ? "failing" : provenance?.reason;
   const text = words[`note.${state}.${why}`] ?? words[`note.${state}`];
-  const error = clip(provenance?.error || words["no-reason"]);
-  return text.replace("{flag}", () => provenance?.flag ?? "").replace("{error}", () => error);
+  return fillIn(text, { flag: provenance?.flag ?? "", error: clip(provenance?.error || words["no-reason"]) });
+}
+
+function emptiness(state, value, waiting) {
+  if (state === "unavailable") return "failed";
+  if (waiting && state === "real" && !value) return "waiting";
+  if (value == null) return "nodata";
+  return value === 0 && state !== "mock" ? "zero" : "";
+}
+
+function proof(state, found) {
+  if (state === "mock" || state === "unavailable") return state === "mock" ? words["proof.made-up"] : "";
+  if (!found || state === "legacy") return words["proof.none"];
+  const wrong = found.compared - found.agreeing;
+  return fillIn(words[`proof.${found.reference}${wrong ? ".wrong" : ""}`], { n: count(found.compared), wrong: count(wrong) });
+}
+
+function writeCard(card, payload, provenance, live) {
+  const state = stateOf(payload, provenance);
+  const root = state === "unavailable" ? null : Array.isArray(payload) ? payload.at(-1) : payload;
+  const value = lookup(root, card.dataset.path);
+  const nothing = emptiness(state, value, live.meta.waitingForFirstEvent);
+  card.dataset.state = state;
+  card.dataset.part = ["waiting", "nodata"].includes(nothing) ? "none" : state;
+  card.hidden = Boolean(main.dataset.only) && main.dataset.only !== card.dataset.part;
+  put(card.querySelector(".badge .words"), words[state]);
+  put(card.querySelector(".number"), show(nothing === "waiting" ? null : value, card.dataset.kind));
+  put(card.querySelector(".empty"), nothing && fillIn(words[`empty.${nothing}`], { error: clip(provenance?.error || words["no-reason"]) }));
+  put(card.querySelector(".proof"), proof(state, provenance?.proof));
+}
+
+function writeTables(section, payload) {
+  for (const body of all(section, "tbody[data-rows]")) {
+    const items = lookup(payload, body.dataset.rows) ?? [];
+    const rows = all(body, "tr");
+    if (body.dataset.days === undefined) match(body, rows, body.querySelector("template").content.firstElementChild, items, writeRow);
+    else for (const row of rows) writeRow(row, items.find((item) => item.date === row.cells[0].textContent));
+  }
 }
 
 function writeSection(section, live) {
   const provenance = live.meta.sources[section.dataset.component];
-  const state = stateOf(live[provenance?.section], provenance);
-  const payload = state === "unavailable" ? null : live[provenance.section];
+  const payload = live[provenance?.section];
+  const state = stateOf(payload, provenance);
   section.dataset.state = state;
-  put(section.querySelector(".badge .words"), words[state]);
   put(section.querySelector(".note"), note(state, provenance));
   const time = section.querySelector("time");
   time.dateTime = provenance?.asOf ?? "";
   put(time, moment(time.dateTime));
-  all(section, "dl").forEach((list) => fill(list, payload));
-  for (const body of all(section, "tbody")) {
-    const found = lookup(payload, body.dataset.rows) ?? [];
-    const items = body.closest("details") ? [...found].reverse() : found;
-    match(body, all(body, "tr"), body.querySelector("template").content.firstElementChild, items, writeRow);
+  all(section, ".as-of").forEach((line) => fill(line, state === "unavailable" ? null : payload));
+  const cards = all(section, ".card");
+  cards.forEach((card) => writeCard(card, payload, provenance, live));
+  if (truth) section.hidden = Boolean(main.dataset.only) && cards.every((card) => card.hidden);
+  if (state !== "unavailable") writeTables(section, payload);
+  all(section, ".chart").forEach((figure) => { figure.dataset.state = state; });
+}
+
+// How many values are real, and what the others are. The age goes on; only what changes otherwise is announced.
+function writeTruth() {
+  if (!truth) return;
+  const cards = all(main, ".card");
+  const many = (part) => cards.filter((card) => card.dataset.part === part).length;
+  const ages = cards.filter((card) => card.dataset.part === "cached").map(ageOf).filter(Number.isFinite);
+  const values = { all: count(cards.length), age: ages.length ? duration(Math.max(0, ...ages)) : "" };
+  const said = [];
+  for (const item of all(truth, "li[data-part]")) {
+    const part = item.dataset.part, number = many(part);
+    put(item.querySelector(".words"), fillIn(words[`truth.${part}`], { ...values, count: count(number) }));
+    item.hidden = !number && part !== "real";
+    if (!item.hidden) said.push(fillIn(words[`truth.${part}`], { ...values, age: "", count: count(number) }).trim());
   }
-  all(section, "figure").forEach((figure) => drawChart(figure, payload ?? []));
-  return state;
+  truth.dataset.state = NOT_REAL.findLast(many) ?? "real";
+  const text = said.join(", ");
+  const line = document.querySelector("#said");
+  if (line.dataset.said !== undefined && line.dataset.said !== text) put(line, text);
+  line.dataset.said = text;
 }
 
-function writePage(live, heard) {
-  const states = all(main, "section").map((section) => writeSection(section, live));
-  const count = (state) => states.filter((each) => each === state).length;
-  const rest = STATES.slice(1).filter(count).map((state) => ` · ${count(state)} ${state}`);
-  put(main.querySelector("#truth .words"), `${count("real")} of ${states.length} components real${rest.join("")}`);
-  main.querySelector("#truth").dataset.state = STATES.findLast(count) ?? "unavailable";
-  main.dataset.at = live.meta.at;
-  shownAt = heard;
-  writeAges();
+// Seconds since the time of the data; more and more of them when nothing new comes.
+function ageOf(card) {
+  const stamp = card.closest("section").querySelector("time")?.dateTime;
+  return (Date.parse(main.dataset.at) - Date.parse(stamp) + since(shownAt)) / 1000;
 }
-
-// The longer of two clocks: one stops while the machine sleeps, the other may be set back. No age is ever understated.
-const clocks = () => [Date.now(), performance.now()];
-const since = ([date, running]) => Math.max(Date.now() - date, performance.now() - running);
 
 function writeAges() {
-  for (const element of all(main, ".age")) {
-    const asOf = Date.parse(element.parentElement.querySelector("time").dateTime);
-    const seconds = (Date.parse(main.dataset.at) - asOf + since(shownAt)) / 1000;
-    put(element, Number.isNaN(seconds) ? "" : ` · ${age(seconds)}`);
+  for (const card of all(main, ".card")) {
+    const seconds = ageOf(card);
+    put(card.querySelector(".age"), Number.isNaN(seconds) ? "" : age(seconds));
   }
+  writeTruth();
 }
 
 function writeStatus() {
   const paused = pause.getAttribute("aria-pressed") === "true";
   const state = since(heardAt) > LOST ? "lost" : paused ? "paused" : latest ? "live" : "waiting";
   document.body.dataset.status = state;
-  put(statusLine, words[state].replace("{at}", () => moment(main.dataset.at)));
+  put(statusLine, fillIn(words[state], { at: moment(main.dataset.at) }));
+  put(sinceLine, state === "lost" || state === "paused" ? age(since(shownAt) / 1000) : "");
+}
+
+function writePage(live, heard) {
+  main.dataset.at = live.meta.at;
+  shownAt = heard;
+  all(main, "section[data-component]").forEach((section) => writeSection(section, live));
+  writeAges();
 }
 
 const opened = [Date.now() - performance.now(), 0];
 let shownAt = opened;
 let heardAt = opened;
-let streamedAt = opened;
 let latest = null;
-let polling = false;
-let stream = connect();
+let refreshed = clocks();
 
-function take(live, heard) {
-  const newest = latest?.meta.at ?? main.dataset.at;
-  if (Date.parse(live.meta.at) < Date.parse(newest)) return;  // overtaken on its way, or kept by something between
+function hear(text, milliseconds) {
+  const live = JSON.parse(text);
+  const heard = clocks().map((clock) => clock - milliseconds);
+  if (Date.parse(live.meta.at) < Date.parse(latest?.meta.at ?? main.dataset.at)) return;  // overtaken on its way, or kept by something between
   if (pause.getAttribute("aria-pressed") !== "true") writePage(live, heard);
   latest = live;
   heardAt = heard;
   writeStatus();
 }
 
-function connect() {
-  const source = new EventSource("/api/dashboard/stream");
-  source.addEventListener("live", (message) => {
-    streamedAt = clocks();
-    take(JSON.parse(message.data), streamedAt);
-  });
-  return source;
-}
-
-async function poll() {
-  polling = true;
-  const asked = clocks();
+// What lies in the past comes as the server draws it.
+async function refresh() {
+  refreshed = clocks();
   try {
-    const answer = await fetch("/api/dashboard/live?section=all", { cache: "no-store", signal: AbortSignal.timeout(4000) });
-    if (!answer.ok) throw new Error(`the live dashboard answered ${answer.status}`);
-    take(await answer.json(), asked);
+    const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(10000) });
+    if (!answer.ok) throw new Error(`the page answered ${answer.status}`);
+    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const part of [".picture", "tbody[data-days]", ".points tbody"]) {
+      const made = all(fresh, part);
+      all(main, part).forEach((old, index) => { if (made[index]) old.replaceChildren(...made[index].childNodes); });
+    }
+    localise();
+    if (latest) writePage(latest, heardAt);
+    charts.forEach((chart) => chart.load());
   } catch (error) {
-    console.warn(error);  // the reader learns of it from the status line and the ages
-  } finally {
-    polling = false;
+    console.warn(error);  // the status line tells when the server is gone
   }
 }
 
-let ticks = 0;
+function localise() {
+  all(main, "time[datetime]").forEach((time) => put(time, moment(time.dateTime)));
+}
+
 function tick() {
-  ticks += 1;
   writeAges();
   writeStatus();
-  if (ticks % 2 === 0 && since(streamedAt) > 3000 && !polling) poll();
-  if (ticks % 10 === 0 && since(streamedAt) > 10000) {
-    stream.close();
-    stream = connect();
-  }
+  if (document.body.dataset.status === "live" && !document.hidden && since(refreshed) > REFRESH) refresh();
 }
 
 pause.addEventListener("click", () => {
@@ -177,7 +212,15 @@ pause.addEventListener("click", () => {
   writeStatus();
 });
 
-all(main, "time").forEach((time) => put(time, moment(time.dateTime)));
+main.addEventListener("click", ({ target }) => {
+  const card = target.closest(".png")?.closest(".card");
+  if (card) picture({ ...card.dataset, label: card.querySelector("h2, h3").textContent.trim(), range: main.dataset.range });
+});
+
+const charts = all(main, ".chart").map((figure) => new Chart(figure));
+charts.forEach((chart) => chart.load());
+localise();
+all(main, ".png").forEach((button) => { button.hidden = false; });
 pause.hidden = false;
-poll();  // the page in the reader's locale, at once
+listen(hear);
 setInterval(tick, 1000);

@@ -1,4 +1,4 @@
-// Writes a value for the eye, in the reader's locale, as web/pages.py does for a reader without JavaScript.
+// Writes a value for the eye, in the reader's locale, as web/writing.py does for a reader without JavaScript.
 
 // Chromium under LANG=C names a language "en-US@posix", which Intl refuses.
 export const locale = navigator.languages.filter((tag) => /^[\w-]+$/.test(tag));
@@ -12,8 +12,9 @@ export function clip(text) {
 }
 
 function number(value, significant = 3) {
+  if (value && Math.abs(value) < 0.01) return `${value > 0 ? "<" : ">"}${SPACE}${(Math.sign(value) / 100).toLocaleString(locale)}`;
   const decimals = value ? Math.max(0, significant - 1 - Math.floor(Math.log10(Math.abs(value)))) : 0;
-  return value.toLocaleString(locale, { maximumFractionDigits: Math.min(6, decimals) });
+  return value.toLocaleString(locale, { maximumFractionDigits: Math.min(2, decimals) });
 }
 
 function size(value) {
@@ -25,7 +26,7 @@ function size(value) {
   return number(value) + SPACE + units[0];
 }
 
-function duration(seconds) {
+export function duration(seconds) {
   const whole = Math.floor(seconds);
   const [minutes, hours, days] = [60, 3600, 86400].map((unit) => Math.floor(whole / unit));
   if (days) return `${number(days)}${SPACE}d ${hours % 24}${SPACE}h`;
@@ -40,6 +41,7 @@ export function age(seconds) {
 
 const writers = {
   count: (value) => value.toLocaleString(locale, { maximumFractionDigits: 0 }),
+  number: (value) => number(value),
   percent: (value) => number(value < 100 ? Math.min(value, 99.99) : value, 4) + SPACE + "%",
   milliseconds: (value) => number(value) + SPACE + "ms",
   bytes: size,
@@ -48,5 +50,5 @@ const writers = {
 
 export function show(value, kind) {
   if (kind === "text") return value == null || value === "" ? NONE : clip(String(value));
-  return Number.isFinite(value) ? writers[kind](value) : NONE;
+  return Number.isFinite(value) && Math.abs(value) < 1e300 ? writers[kind](value) : NONE;
 }
