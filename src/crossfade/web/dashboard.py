@@ -50,7 +50,8 @@ async def dashboard(request: AppRequest, app: AppDependency, range: FromQuery[st
     curves = {reading.component: _up_to_now(curves[reading.component], reading) for reading in readings
               if reading.component in curves}
     return Template("dashboard.html", cookies=cookies, context={
-        "view": pages.view(readings, components, _look(app, asked, curves)), "version": __version__, **shown_to(request),
+        "view": pages.view(readings, components, _look(app, asked, curves)), "version": __version__,
+        **shown_to(request),
     })
 
 
