@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from . import python, script
-from .finding import By, Finding, Text
+from .finding import By, Finding, Text, shown
 from .words import BUILT_IN_COMPONENTS, SUSPICIOUS, is_mock, whose
 
-LARGEST = 2_000_000
+LARGEST = 1_000_000
 """Bytes of a file that is searched. People write no larger ones."""
 PYTHON = frozenset({".py", ".pyi", ".pyw"})
 SCRIPTS = frozenset({".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts"})
@@ -64,4 +64,4 @@ def of_name(path: PurePosixPath, components: Sequence[str] = BUILT_IN_COMPONENTS
     """The file itself, where its path says that it holds mocks."""
     if not is_mock(str(path.with_suffix(""))):
         return None
-    return Finding(1, 1, str(path), A_FILE, whose(str(path), components), By.NAME)
+    return Finding(1, 1, shown(str(path)), A_FILE, whose(str(path), components), By.NAME)
