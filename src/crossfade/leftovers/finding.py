@@ -8,8 +8,8 @@ KEEP = "crossfade: keep"
 """In a comment: what its line has stays, and somebody knows."""
 
 
-LONGEST_SHOWN = 300
-"""Characters of a name or a path."""
+LONGEST = 300
+"""Characters of a name or a path that are shown."""
 
 
 class By(StrEnum):
@@ -42,12 +42,6 @@ class Text(Struct, frozen=True):
     """In the order of the text."""
     waived: int = 0
     """Findings on lines that a comment keeps."""
-
-
-def shown(text: str) -> str:
-    """A text from outside as a terminal may show it: nothing unprintable, nothing endless."""
-    clean = "".join(char if char.isprintable() else "\ufffd" for char in text[:LONGEST_SHOWN])
-    return clean if len(text) <= LONGEST_SHOWN else f"{clean}…"
 
 
 def told(findings: set[Finding], kept_lines: set[int]) -> Text:

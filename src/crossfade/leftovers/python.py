@@ -8,7 +8,9 @@ import warnings
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from .finding import KEEP, By, Finding, Text, shown, told
+from crossfade.core.value import clip
+
+from .finding import KEEP, LONGEST, By, Finding, Text, told
 from .words import flag_of, in_string, is_mock, whose
 
 IMPORTED = "an import of a mock"
@@ -21,6 +23,13 @@ _DEVICES = frozenset({
 })
 """What ``unittest.mock`` has, by names of mocks."""
 _IMPORTERS = frozenset({"import_module", "__import__"})
+
+_TELLING = frozenset({
+    ast.Import, ast.ImportFrom, ast.Call, ast.Constant, ast.Expr, ast.Name, ast.Attribute, ast.FunctionDef,
+    ast.AsyncFunctionDef, ast.ClassDef, ast.arg, ast.keyword, ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.Global,
+    ast.Nonlocal,
+})
+"""The nodes that can have a name of something."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Place = tuple[int, int]
@@ -39,7 +48,7 @@ class _Search:
     """The search of one tree, node by node: no depth of it is too great."""
 
     def __init__(self, tree: ast.AST, text: str, components: Sequence[str]) -> None:
-        self._nodes = list(ast.walk(tree))
+        self._nodes = [node for node in ast.walk(tree) if type(node) in _TELLING]
         self._lines = _LINE_END.split(text)
         self._devices = set(_test_devices(self._nodes))
         self._declared = dict(self._mocks_of_components())
@@ -120,7 +129,8 @@ class _Search:
         if line not in self._wide:
             whole = self._lines[line - 1].encode() if line <= len(self._lines) else b""
             self._wide[line] = [] if whole.isascii() else [at for at, byte in enumerate(whole) if byte & 0xC0 == 0x80]
-        return Finding(line, column - bisect_left(self._wide[line], column) + 1, shown(what), why, component, By.TREE)
+        characters = column - bisect_left(self._wide[line], column)
+        return Finding(line, characters + 1, clip(what, LONGEST), why, component, By.TREE)
 
 
 def _names(node: ast.AST, lines: Sequence[str]) -> Iterator[tuple[str, Place]]:

@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from .finding import KEEP, By, Finding, Text, shown, told
+from crossfade.core.value import clip
+
+from .finding import KEEP, LONGEST, By, Finding, Text, told
 from .words import flag_of, in_string, is_mock, whose
 
 IMPORTED = "an import of a mock"
@@ -46,7 +48,7 @@ def search(text: str, components: Sequence[str]) -> Text:
             continue
         column = token.at - starts[line - 1] + 1
         for what, why, component in _leftovers(token, before, components):
-            found.add(Finding(line, column, shown(what), why, component, By.TOKENS))
+            found.add(Finding(line, column, clip(what, LONGEST), why, component, By.TOKENS))
         before = [before[1], token.text if token.kind != "string" else ""]
     return told(found, kept)
 
