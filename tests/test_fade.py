@@ -173,3 +173,14 @@ def test_what_cannot_be_meant_is_refused() -> None:
         asyncio.run(Crossfade(flags={"use_real_carts": True}).read("x"))
     with pytest.raises(KeyError):
         asyncio.run(fade.read("carts"))
+
+
+def test_without_a_mock_nothing_is_shown_before_the_real_source_is() -> None:
+    fade = Crossfade(clock=ManualClock(NOW), max_age=0)
+    fade.component("openOrders", model=Orders)(type("Sources", (), {"real": staticmethod(lambda: 1 // 0)}))
+    assert read(fade) == (None, Origin.UNAVAILABLE, Reason.FAILED)
+    fade.set(use_real_open_orders=True)
+    assert read(fade) == (None, Origin.UNAVAILABLE, Reason.FAILED), "fallback is on, and there is none"
+    fade.component("sales", model=Orders)(type("Sources", (), {"real": staticmethod(lambda: Orders(3))}))
+    fade.set(use_real_sales=True)
+    assert asyncio.run(fade.read("sales")).provenance.source is Origin.REAL

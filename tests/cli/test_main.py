@@ -10,7 +10,7 @@ from crossfade import __version__
 
 COMMANDS = (
     [], ["serve"], ["demo"], ["scan"], ["import"], ["flags"], ["flags", "set"], ["flags", "log"], ["aggregate"],
-    ["track"], ["audit"],
+    ["track"], ["audit"], ["retire"],
 )
 
 

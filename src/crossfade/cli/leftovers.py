@@ -61,8 +61,8 @@ def _tell(report: Report, console: Console, component: str | None) -> None:
 def _sentences(report: Report, component: str | None) -> list[str]:
     places = {file for file, _ in report.findings}
     of = f" of {component}" if component else ""
-    left = f"{len(report.findings):,} left in {len(places):,} files" if report.findings else "nothing is left"
-    told = [f"{report.searched:,} files searched: {left}{of}."]
+    left = f"{len(report.findings):,} left in {_files(len(places))}" if report.findings else "nothing is left"
+    told = [f"{_files(report.searched)} searched: {left}{of}."]
     if any(found.by is By.TOKENS for _, found in report.findings):
         told.append("JavaScript and TypeScript are searched by token, not by syntax tree: look before you delete.")
     counted = (
@@ -73,6 +73,10 @@ def _sentences(report: Report, component: str | None) -> list[str]:
          "could not be searched, as named above: something may be left there"),
     )
     return told + [f"{count:,} {words}." for count, words in counted if count]
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file" if count == 1 else f"{count:,} files"
 
 
 def _json(source: Path, report: Report) -> dict[str, Json]:

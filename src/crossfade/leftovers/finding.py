@@ -8,6 +8,10 @@ KEEP = "crossfade: keep"
 """In a comment: what its line has stays, and somebody knows."""
 
 
+LONGEST = 300
+"""Characters of a name or a path that are shown."""
+
+
 class By(StrEnum):
     """How it was found."""
 

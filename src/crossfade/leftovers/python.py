@@ -5,16 +5,31 @@ import io
 import re
 import tokenize
 import warnings
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from .finding import KEEP, By, Finding, Text, told
+from crossfade.core.value import clip
+
+from .finding import KEEP, LONGEST, By, Finding, Text, told
 from .words import flag_of, in_string, is_mock, whose
 
 IMPORTED = "an import of a mock"
 NAMED = "a name of a mock"
 DECLARED = "the mock of the component {}"
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_DEVICES = frozenset({
+    "AsyncMock", "MagicMock", "Mock", "NonCallableMagicMock", "NonCallableMock", "PropertyMock", "ThreadingMock",
+    "mock_open",
+})
+"""What ``unittest.mock`` has, by names of mocks."""
 _IMPORTERS = frozenset({"import_module", "__import__"})
+
+_TELLING = frozenset({
+    ast.Import, ast.ImportFrom, ast.Call, ast.Constant, ast.Expr, ast.Name, ast.Attribute, ast.FunctionDef,
+    ast.AsyncFunctionDef, ast.ClassDef, ast.arg, ast.keyword, ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.Global,
+    ast.Nonlocal,
+})
+"""The nodes that can have a name of something."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 Place = tuple[int, int]
@@ -33,13 +48,15 @@ class _Search:
     """The search of one tree, node by node: no depth of it is too great."""
 
     def __init__(self, tree: ast.AST, text: str, components: Sequence[str]) -> None:
-        self._nodes = list(ast.walk(tree))
+        self._nodes = [node for node in ast.walk(tree) if type(node) in _TELLING]
         self._lines = _LINE_END.split(text)
         self._devices = set(_test_devices(self._nodes))
         self._declared = dict(self._mocks_of_components())
         self._components = (*components, *sorted({name for _, name in self._declared.values() if name}))
         self._silent = {id(node.value) for node in self._nodes if isinstance(node, ast.Expr)}
         """Values that nobody uses: docstrings."""
+        self._wide: dict[int, list[int]] = {}
+        """Of a line, where the bytes are that begin no character."""
 
     def run(self) -> Iterator[Finding]:
         for node in self._nodes:
@@ -109,9 +126,11 @@ class _Search:
 
     def _finding(self, place: Place, what: str, why: str, component: str | None) -> Finding:
         line, column = place
-        shown = self._lines[line - 1] if line <= len(self._lines) else ""
-        characters = column if shown.isascii() else len(shown.encode()[:column].decode(errors="replace"))
-        return Finding(line, characters + 1, what, why, component, By.TREE)
+        if line not in self._wide:
+            whole = self._lines[line - 1].encode() if line <= len(self._lines) else b""
+            self._wide[line] = [] if whole.isascii() else [at for at, byte in enumerate(whole) if byte & 0xC0 == 0x80]
+        characters = column - bisect_left(self._wide[line], column)
+        return Finding(line, characters + 1, clip(what, LONGEST), why, component, By.TREE)
 
 
 def _names(node: ast.AST, lines: Sequence[str]) -> Iterator[tuple[str, Place]]:
@@ -181,11 +200,13 @@ def _test_devices(nodes: Sequence[ast.AST]) -> Iterator[str]:
             case ast.ImportFrom(module=str(module), names=names) if _is_device(module):
                 yield from (alias.asname or alias.name for alias in names)
             case ast.ImportFrom(module="unittest", names=names):
-                yield from (alias.asname or alias.name for alias in names if alias.name == "mock")
+                for alias in names:
+                    if alias.name == "mock":
+                        yield from (alias.asname or alias.name, *_DEVICES)
             case ast.Import(names=names):
                 for alias in names:
                     if _is_device(alias.name):
-                        yield alias.asname or "mock"
+                        yield from (alias.asname or "mock", *_DEVICES)
 
 
 def _kept_lines(text: str) -> set[int]:

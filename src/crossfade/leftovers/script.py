@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from .finding import KEEP, By, Finding, Text, told
+from crossfade.core.value import clip
+
+from .finding import KEEP, LONGEST, By, Finding, Text, told
 from .words import flag_of, in_string, is_mock, whose
 
 IMPORTED = "an import of a mock"
@@ -18,7 +20,7 @@ NAMED = "a name of a mock"
 _NEXT = re.compile(r"//|/\*|[\"'`/{}]|[A-Za-z_$][\w$]*|[0-9][\w.]*|[^\s\w]")
 _STRING = {quote: re.compile(rf"{quote}((?:[^{quote}\\\n]++|\\[\s\S])*+){quote}") for quote in ("'", '"')}
 _TEMPLATE = re.compile(r"(?:[^`\\$]++|\\[\s\S]|\$(?!\{))*+")
-_REGEX = re.compile(r"/(?![*/])(?:[^/\\\n\[]|\\[^\n]|\[(?:[^\]\\\n]|\\[^\n]){0,500}+\]){1,1000}+/[a-z]*")
+_REGEX = re.compile(r"/(?![*/])(?:[^/\\\n\[]|\\[^\n]|\[(?:[^\]\\\n]|\\[^\n]){0,100}+\]){1,1000}+/[a-z]*")
 _BEFORE_REGEX = frozenset("(,=:[!&|?{;+-*%~^") | {
     "", "return", "typeof", "case", "in", "of", "delete", "void", "throw", "new", "else", "do"}
 _DEVICES = frozenset({"jest", "vi"})
@@ -46,7 +48,7 @@ def search(text: str, components: Sequence[str]) -> Text:
             continue
         column = token.at - starts[line - 1] + 1
         for what, why, component in _leftovers(token, before, components):
-            found.add(Finding(line, column, what, why, component, By.TOKENS))
+            found.add(Finding(line, column, clip(what, LONGEST), why, component, By.TOKENS))
         before = [before[1], token.text if token.kind != "string" else ""]
     return told(found, kept)
 

@@ -7,11 +7,13 @@ import tokenize
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from . import python, script
-from .finding import By, Finding, Text
-from .words import BUILT_IN_COMPONENTS, SUSPICIOUS, is_mock, whose
+from crossfade.core.value import clip
 
-LARGEST = 2_000_000
+from . import python, script
+from .finding import LONGEST, By, Finding, Text
+from .words import BUILT_IN_COMPONENTS, is_mock, suspicious, whose
+
+LARGEST = 1_000_000
 """Bytes of a file that is searched. People write no larger ones."""
 PYTHON = frozenset({".py", ".pyi", ".pyw"})
 SCRIPTS = frozenset({".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".mts", ".cts"})
@@ -42,7 +44,8 @@ def read(path: Path) -> bytes:
 
 def search_text(content: bytes, suffix: str, components: Sequence[str] = BUILT_IN_COMPONENTS) -> Text:
     """What is left of mocks in a file's content. Raises Unreadable for what cannot be searched."""
-    if content.isascii() and SUSPICIOUS.search(content.decode("ascii")) is None:
+    if (content.isascii() and b".component(" not in content
+            and suspicious(tuple(components)).search(content.decode("ascii")) is None):
         return Text(())
     try:
         if suffix not in PYTHON:
@@ -64,4 +67,4 @@ def of_name(path: PurePosixPath, components: Sequence[str] = BUILT_IN_COMPONENTS
     """The file itself, where its path says that it holds mocks."""
     if not is_mock(str(path.with_suffix(""))):
         return None
-    return Finding(1, 1, str(path), A_FILE, whose(str(path), components), By.NAME)
+    return Finding(1, 1, clip(str(path), LONGEST), A_FILE, whose(str(path), components), By.NAME)

@@ -8,7 +8,9 @@ from pathlib import Path, PurePosixPath
 
 from msgspec import Struct
 
-from .finding import Finding
+from crossfade.core.value import clip
+
+from .finding import LONGEST, Finding
 from .source import PYTHON, SCRIPTS, Unreadable, of_name, read, search_text
 from .words import BUILT_IN_COMPONENTS, concerns
 
@@ -190,4 +192,4 @@ def _identity(path: Path) -> Identity:
 
 def _shown(path: PurePosixPath) -> str:
     """The path, whatever bytes a name is made of."""
-    return str(path).encode(errors="surrogateescape").decode(errors="replace")
+    return clip(str(path), LONGEST)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from crossfade.core.flag import BUILT_IN, PERCENT, SHADOW, USE_REAL, camel
 
@@ -13,13 +14,11 @@ MOCK_WORDS = frozenset({
 })
 A_FLAG = "a flag of the switch to real data"
 THE_FALLBACK = "the flag that lets a mock stand in"
-SUSPICIOUS = re.compile(r"mock|fake|dumm(?:y|ies)|synthetic|use[_-]?real|fallback[_-]?on[_-]?error|percent[_-]?|shadow",
-                        re.IGNORECASE)
-"""A text in ASCII without any of these has no leftovers, and need not be read any further."""
-
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _TOKEN = re.compile(r"[A-Za-z$_][A-Za-z0-9$_-]*")
 _GENERAL = frozenset({"metrics", "metric", "data", "stats"})
+_MAYBE_MOCK = re.compile("mock|fake|dumm|synthetic", re.IGNORECASE)
+_MAYBE_FLAG = re.compile("real|fallback|percent|shadow", re.IGNORECASE)
 _SHARES = {PERCENT.rstrip("_"), SHADOW.rstrip("_")}
 _LONGEST = 200
 """Characters of a name; what is longer is none."""
@@ -33,9 +32,17 @@ def words(name: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(name)]
 
 
+@lru_cache(maxsize=10)
+def suspicious(components: tuple[str, ...]) -> re.Pattern[str]:
+    """A text in ASCII without any of these has no leftovers, and need not be read any further."""
+    first = "|".join(re.escape(words(component)[0]) for component in components if words(component))
+    return re.compile("mock|fake|dumm(?:y|ies)|synthetic|use[_-]?real|fallback[_-]?on[_-]?error"
+                      f"|(?:percent|shadow)[_-]?(?:{first})", re.IGNORECASE)
+
+
 def is_mock(name: str) -> bool:
     """Whether one of the name's words says that something is made up."""
-    return SUSPICIOUS.search(name) is not None and not MOCK_WORDS.isdisjoint(words(name))
+    return _MAYBE_MOCK.search(name) is not None and not MOCK_WORDS.isdisjoint(words(name))
 
 
 def flag_of(name: str, components: Sequence[str]) -> tuple[str, str | None] | None:
@@ -43,7 +50,7 @@ def flag_of(name: str, components: Sequence[str]) -> tuple[str, str | None] | No
 
     A share or a shadow is one of the components that are given: other things have a percentage too.
     """
-    if len(name) > _LONGEST or SUSPICIOUS.search(name) is None:
+    if len(name) > _LONGEST or _MAYBE_FLAG.search(name) is None:
         return None
     parts = words(name)
     for index in range(len(parts) - 1):
@@ -59,7 +66,7 @@ def flag_of(name: str, components: Sequence[str]) -> tuple[str, str | None] | No
 def in_string(text: str, components: Sequence[str]) -> list[tuple[str, str, str | None]]:
     """The flags that a string names: the word, what it is, whose it is."""
     found: list[tuple[str, str, str | None]] = []
-    if SUSPICIOUS.search(text) is None:
+    if _MAYBE_FLAG.search(text) is None:
         return found
     for match in _TOKEN.finditer(text):
         token = match[0]
