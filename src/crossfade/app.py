@@ -142,9 +142,9 @@ class App:
     def _build_access(self, clock: Clock) -> None:
         """Who may come in."""
         passwords, own = Passwords(), OwnEvents(lambda body: self.ingest.take("track", body, WRITE_SOURCE), clock)
-        self.sessions = Sessions(self.state, clock)
-        self.sign_in = SignIn(self.state, self.sessions, passwords, own, clock)
-        self.users = Users(self.state, self.sessions, passwords, clock)
+        self.sessions = Sessions(self.state.people, clock)
+        self.sign_in = SignIn(self.state.people, self.sessions, passwords, own, clock)
+        self.users = Users(self.state.people, self.sessions, passwords, clock)
 
     def _build_components(self, settings: Settings, clock: Clock) -> None:
         """The dashboard's parts and their sources."""

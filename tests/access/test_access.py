@@ -39,10 +39,11 @@ class House:
         self.state = State.open(path)
         self.tracked: list[dict[str, object]] = []
         self.full = False
-        self.sessions = Sessions(self.state, self.clock)
+        self.sessions = Sessions(self.state.people, self.clock)
         passwords = QuickPasswords()
-        self.sign_in = SignIn(self.state, self.sessions, passwords, OwnEvents(self._take, self.clock), self.clock)
-        self.users = Users(self.state, self.sessions, passwords, self.clock)
+        self.sign_in = SignIn(self.state.people, self.sessions, passwords, OwnEvents(self._take, self.clock),
+                              self.clock)
+        self.users = Users(self.state.people, self.sessions, passwords, self.clock)
 
     def _take(self, body: bytes) -> None:
         if self.full:
@@ -240,16 +241,16 @@ def test_another_role_holds_at_once(house: House) -> None:
 def test_what_was_read_before_a_change_is_not_believed_after_it(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     async def steps() -> None:
         token = await house.sign_in.by_password("ann", PASSWORD, HERE)
-        look = house.state.session
+        look = house.state.people.session
 
         def slow(key: str):
             found = look(key)
-            house.state.sign_out_user("ann", who="me", at=NOW)
+            house.state.people.sign_out("ann", who="me", at=NOW)
             house.sessions.forget()
             return found
 
         with monkeypatch.context() as patched:
-            patched.setattr(house.state, "session", slow)
+            patched.setattr(house.state.people, "session", slow)
             assert await house.sessions.find(token) is not None
         assert await house.sessions.find(token) is None
 
@@ -260,7 +261,7 @@ def test_what_another_process_changed_is_seen_after_seconds(house: House) -> Non
     async def steps() -> None:
         token = await house.sign_in.by_password("ann", PASSWORD, HERE)
         assert await house.sessions.find(token) is not None
-        house.state.sign_out_user("ann", who="another process", at=NOW)
+        house.state.people.sign_out("ann", who="another process", at=NOW)
         house.clock.advance(10 * SECOND)
         assert await house.sessions.find(token) is None
 
@@ -269,7 +270,7 @@ def test_what_another_process_changed_is_seen_after_seconds(house: House) -> Non
 
 def test_the_database_is_asked_now_and_then(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = 0
-    look = house.state.session
+    look = house.state.people.session
 
     def counting(key: str):
         nonlocal asked
@@ -278,7 +279,7 @@ def test_the_database_is_asked_now_and_then(house: House, monkeypatch: pytest.Mo
 
     async def steps() -> None:
         token = await house.sign_in.by_password("ann", PASSWORD, HERE)
-        monkeypatch.setattr(house.state, "session", counting)
+        monkeypatch.setattr(house.state.people, "session", counting)
         for _ in range(1_000):
             assert await house.sessions.find(token) is not None
 
@@ -292,7 +293,7 @@ def test_a_session_goes_on_when_its_use_cannot_be_noted(house: House, monkeypatc
 
     async def steps() -> None:
         token = await house.sign_in.by_password("ann", PASSWORD, HERE)
-        monkeypatch.setattr(house.state, "touch_session", broken)
+        monkeypatch.setattr(house.state.people, "touch_session", broken)
         house.clock.advance(HOUR)
         with capture_logs() as logs:
             assert await house.sessions.find(token) is not None

@@ -64,8 +64,8 @@ class House:
         self.app = App(Settings(data=folder, **settings), ManualClock(NOW), {})
         self.server = server.Server(self.app)
         for role in Role:
-            self.app.state.add_user(role, role, None, who="me", at=NOW)
-        self.app.state.add_user("disabled", Role.ADMIN, None, who="me", at=NOW)
+            self.app.state.people.add(role, role, None, who="me", at=NOW)
+        self.app.state.people.add("disabled", Role.ADMIN, None, who="me", at=NOW)
 
     @asynccontextmanager
     async def asking(self) -> AsyncIterator[httpx.AsyncClient]:
@@ -76,7 +76,7 @@ class House:
 
     def session(self, user: str) -> str:
         token = secret.make()
-        self.app.state.begin_session(secret.digest(token), user, at=NOW, agent="")
+        self.app.state.people.begin_session(secret.digest(token), user, at=NOW, agent="")
         return token
 
     def headers(self, who: str) -> tuple[dict[str, str], str]:
@@ -88,8 +88,8 @@ class House:
             return {"Authorization": f"Bearer {token}"}, ""
         if who == "disabled":
             token = self.session(who)
-            self.app.state.change_user(who, Change(disabled=True), who="me", at=NOW)
-            self.app.state.change_user(who, Change(disabled=False), who="me", at=NOW)
+            self.app.state.people.change(who, Change(disabled=True), who="me", at=NOW)
+            self.app.state.people.change(who, Change(disabled=False), who="me", at=NOW)
         else:
             token = "x" * 43 if who == "forged session" else self.session(who)
         return {"Cookie": f"crossfade_session={token}"}, token

@@ -24,7 +24,7 @@ PAGE = {"Accept": "text/html"}
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[App]:
     made = App(Settings(data=tmp_path / "data", require_sign_in=True), ManualClock(NOW), {})
-    made.state.add_user("ann", Role.VIEWER, None, who="me", at=NOW)
+    made.state.people.add("ann", Role.VIEWER, None, who="me", at=NOW)
     yield made
     made.close()
 

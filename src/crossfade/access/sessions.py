@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from crossfade.core.clock import SECOND, Clock
 from crossfade.core.session import Session, alive, due, expiry
 from crossfade.state.errors import StateError
-from crossfade.state.repository import State
+from crossfade.state.people import People
 
 from . import secret
 
@@ -22,8 +22,8 @@ log = structlog.get_logger(__name__)
 class Sessions:
     """Those of the control database, remembered for a moment; what this process ends is ended at once."""
 
-    def __init__(self, state: State, clock: Clock) -> None:
-        self._state = state
+    def __init__(self, people: People, clock: Clock) -> None:
+        self._people = people
         self._clock = clock
         self._remembered: dict[str, tuple[int, Session]] = {}
         self._changes = 0
@@ -40,7 +40,7 @@ class Sessions:
 
     async def end(self, token: str) -> None:
         """Whether there is one or not. Raises StateError."""
-        await asyncio.to_thread(self._state.end_session, secret.digest(token))
+        await asyncio.to_thread(self._people.end_session, secret.digest(token))
         self.forget()
 
     def forget(self) -> None:
@@ -54,7 +54,7 @@ class Sessions:
 
     async def _look(self, key: str, now: int) -> Session | None:
         before = self._changes
-        session = await asyncio.to_thread(self._state.session, key)
+        session = await asyncio.to_thread(self._people.session, key)
         if session is not None and self._changes == before:  # else it may be from before the change
             self._remember(key, session, now)
         return session
@@ -64,7 +64,7 @@ class Sessions:
         if key in self._remembered:
             self._remember(key, used, self._remembered[key][0])
         try:
-            await asyncio.to_thread(self._state.touch_session, key, seen_at=now, expires_at=used.expires_at)
+            await asyncio.to_thread(self._people.touch_session, key, seen_at=now, expires_at=used.expires_at)
         except StateError as error:  # it counts until it would have expired
             log.warning("the use of a session could not be noted", error=str(error))
         return used

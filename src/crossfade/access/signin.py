@@ -9,7 +9,7 @@ from crossfade.core.clock import MINUTE, SECOND, Clock
 from crossfade.core.session import MAX_AGENT
 from crossfade.core.throttle import Throttle
 from crossfade.core.user import Change, UserError, canonical, check_password
-from crossfade.state.repository import State
+from crossfade.state.people import People
 from crossfade.tracking.autotrack import Tracks, login
 
 from . import secret
@@ -34,8 +34,8 @@ class Caller(NamedTuple):
 class SignIn:
     """Lets in who proves who it is. Every method may raise TooMany, Busy or StateError."""
 
-    def __init__(self, state: State, sessions: Sessions, passwords: Passwords, tracker: Tracks, clock: Clock) -> None:
-        self._state = state
+    def __init__(self, people: People, sessions: Sessions, passwords: Passwords, tracker: Tracks, clock: Clock) -> None:
+        self._people = people
         self._sessions = sessions
         self._passwords = passwords
         self._tracker = tracker
@@ -60,7 +60,7 @@ class SignIn:
         token = secret.make()
         with login(self._tracker, method="link") as attempt:
             try:
-                name = await asyncio.to_thread(self._state.use_link, secret.digest(link), secret.digest(token),
+                name = await asyncio.to_thread(self._people.use_link, secret.digest(link), secret.digest(token),
                                                at=self._clock.now(), agent=caller.agent[:MAX_AGENT])
             except UserError:
                 name = None
@@ -78,12 +78,12 @@ class SignIn:
         ``current`` is not asked of a user who has no password yet. Raises Refused, or UserError for one that cannot be.
         """
         check_password(wanted)
-        if await asyncio.to_thread(self._state.password, name) is not None:
+        if await asyncio.to_thread(self._people.password, name) is not None:
             self._admit(caller, name)
             await self._prove(name, current, caller)
         hashed = await self._passwords.hash(wanted)
         await asyncio.to_thread(
-            self._state.change_user, name, Change(password_hash=hashed), who=name, at=self._clock.now())
+            self._people.change, name, Change(password_hash=hashed), who=name, at=self._clock.now())
         self._sessions.forget()
         return await self._begin(name, caller)
 
@@ -99,7 +99,7 @@ class SignIn:
 
     async def _prove(self, name: str, password: str, caller: Caller) -> None:
         """Raises Refused, after the same time and with the same words whatever is wrong."""
-        kept = await asyncio.to_thread(self._state.password, name)
+        kept = await asyncio.to_thread(self._people.password, name)
         if not await self._passwords.matches(kept, password):
             # Not under which name: somebody may have typed the password there.
             log.warning("a sign-in was refused", method="password", address=caller.address)
@@ -110,7 +110,7 @@ class SignIn:
     async def _begin(self, name: str, caller: Caller) -> str:
         token = secret.make()
         try:
-            await asyncio.to_thread(self._state.begin_session, secret.digest(token), name, at=self._clock.now(),
+            await asyncio.to_thread(self._people.begin_session, secret.digest(token), name, at=self._clock.now(),
                                     agent=caller.agent[:MAX_AGENT])
         except UserError as error:  # removed or disabled at this moment
             raise Refused(str(error)) from None
