@@ -84,7 +84,7 @@ def test_what_happens_while_the_database_is_away(app: App, monkeypatch: pytest.M
         async with browser(app) as http:
             await follow(http, app)
             for name in ("session", "use_link", "password"):
-                monkeypatch.setattr(app.state, name, broken)
+                monkeypatch.setattr(app.state.people, name, broken)
             app.sessions.forget()
             answer = await http.get("/api/flags")
             assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, "not_known", "1")
@@ -106,7 +106,7 @@ def test_an_open_page_is_shown_while_the_database_is_away(tmp_path: Path, monkey
     app = App(Settings(data=tmp_path / "data"), ManualClock(NOW), {})
 
     async def steps() -> int:
-        monkeypatch.setattr(app.state, "session", broken)
+        monkeypatch.setattr(app.state.people, "session", broken)
         async with browser(app) as http:
             return (await http.get("/api/flags", headers={"Cookie": "crossfade_session=x"})).status_code
 
