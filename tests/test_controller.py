@@ -115,6 +115,22 @@ def test_a_flag_changed_between_look_and_store_is_never_overwritten(house: House
     ended = house.database.rollouts.latest()[0]
     assert ended.state.status is Status.REVERTED
     assert ended.state.why == "bob rolled back: wrong figures"
+    assert house.database.rollouts.steps(ended.id)[-1].changes == {BUSINESS: False}
+
+
+def test_of_its_steps_those_that_only_held_can_be_left_out(house: House) -> None:
+    house.start()
+    house.tick(13)
+    house.tell(Action.SKIP, "enough")
+    house.tell(Action.PAUSE)
+    with pytest.raises(RolloutError):
+        house.tell(Action.PAUSE)
+    book = house.database.rollouts
+    everything, done = book.steps(1), book.steps(1, holds=False)
+    assert {step.who for step in everything if step not in done} == {"rollout 1"}
+    assert [(step.who, step.move.value) for step in done] == [
+        ("rollout 1", "begin"), ("ann", "step"), ("ann", "pause"), ("ann", "hold")]
+    assert book.steps(1, after=done[0].id, limit=1, holds=False) == done[1:2]
 
 
 def test_of_two_servers_one_carries_it_out_and_the_other_takes_over(house: House, tmp_path: Path) -> None:

@@ -51,5 +51,5 @@ def test_links_lead_somewhere(page: Path) -> None:
 def test_commands_in_the_docs_exist(page: Path) -> None:
     reference = (ROOT / "docs" / "reference.md").read_text()
     code = "\n".join(re.findall(r"`[^`\n]+`|^\$ .*$", page.read_text(), re.MULTILINE))
-    for command in re.findall(r"crossfade ((?:flags|alerts) [a-z]+|[a-z]+)", code):
+    for command in re.findall(r"crossfade ((?:flags|alerts|rollout) [a-z]+|[a-z]+)", code):
         assert f"### crossfade {command}" in reference, command

@@ -20,7 +20,7 @@ from crossfade.core.gate import Fact
 from crossfade.core.plan import Plan
 from crossfade.core.rollout import Command, Decision, Facts, Move, State, Status, start
 from crossfade.state.errors import StateError
-from crossfade.state.rollouts import Overtaken, Rollout, RolloutError, Rollouts
+from crossfade.state.rollouts import Overtaken, Rollout, RolloutError, Rollouts, actor
 
 log = structlog.get_logger(__name__)
 
@@ -154,7 +154,7 @@ class Controller:
         noted = self._is_noted(rollout, decision, now, command)
         made = await asyncio.to_thread(
             self._book.apply, rollout, flags, decision, at=now, noted=noted,
-            who=f"rollout {rollout.id}" if command is None else command.who,
+            who=actor(rollout.id) if command is None else command.who,
             reason=None if command is None else command.reason,
         )
         if noted:

@@ -10,7 +10,8 @@ from crossfade import __version__
 
 COMMANDS = (
     [], ["serve"], ["demo"], ["scan"], ["import"], ["flags"], ["flags", "set"], ["flags", "log"], ["aggregate"],
-    ["track"], ["audit"], ["retire"],
+    ["track"], ["audit"], ["retire"], ["rollout"], ["rollout", "start"], ["rollout", "status"], ["rollout", "watch"],
+    ["rollout", "history"],
 )
 
 
@@ -34,6 +35,7 @@ def test_the_version() -> None:
 @pytest.mark.parametrize("arguments", [
     ["no-such-command"], ["scan"], ["flags", "set"], ["serve", "--port", "many"], ["demo", "/no/such/folder"],
     ["scan", ".", "--delete-duplicates"], ["audit", "--since", "soon"], ["audit", "--since", "2999-01-01"],
+    ["rollout", "skip"], ["rollout", "status", "x"], ["rollout", "start", "--plan", "/"],
 ], ids=" ".join)
 def test_wrong_usage_is_exit_2_and_says_how(arguments: list[str]) -> None:
     done = crossfade(*arguments)

@@ -66,6 +66,12 @@ def begun(plan: Plan = PLAN, at: str | None = None) -> Story:
     return story
 
 
+def test_a_rollout_remembers_where_it_began() -> None:
+    story = begun(at="system")
+    story.until(Move.DONE)
+    assert (story.state.first, story.state.phase) == (1, 3)
+
+
 def test_a_plan_is_carried_out_to_its_end() -> None:
     story, shares = begun(), []
     while not story.state.status.over and len(shares) < 1_000:

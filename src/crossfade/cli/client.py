@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from crossfade.cli.errors import CommandError
+from crossfade.cli.errors import CommandError, Refused, Unreachable
 from crossfade.datafolder import DataFolderError, server_note
 from crossfade.keys import Keys, find
 from crossfade.settings import default_data
@@ -24,16 +24,31 @@ Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 class Client:
     """One server, with the keys of its data folder or of the environment."""
 
-    def __init__(self, url: str | None, data: Path | None) -> None:
-        """Raises CommandError when the data folder's keys cannot be read."""
+    def __init__(self, url: str | None, data: Path | None, *, timeout: float = 60) -> None:
+        """``timeout``: seconds for which an answer is waited for.
+
+        Raises CommandError when the data folder's keys cannot be read.
+        """
         folder = data or Path(os.environ.get("CROSSFADE_DATA") or default_data())
         note = server_note(folder)
         self.url = url or (note.url if note else DEFAULT_URL)
+        self._folder, self._folder_names_it = folder, url is None
         try:
             self._keys = _keys(folder, os.environ)
         except DataFolderError as error:
             raise CommandError(str(error)) from None
-        self._http = httpx.Client(base_url=self.url, timeout=60, trust_env=False)
+        self._http = httpx.Client(base_url=self.url, timeout=timeout, trust_env=False)
+
+    def close(self) -> None:
+        """Ends its connections. A command need not: it ends with them."""
+        self._http.close()
+
+    def relocate(self) -> None:
+        """Takes the address that the data folder names now: the server may have started anew at another."""
+        note = server_note(self._folder)
+        if self._folder_names_it and note is not None:
+            self.url = note.url
+            self._http.base_url = httpx.URL(note.url)
 
     def get(self, path: str, **query: str | int) -> Json:
         return self._ask("GET", path, None, query)
@@ -70,12 +85,20 @@ class Client:
             response = self._http.request(method, path, params=dict(query), headers=headers,
                                           json=body if method in {"PATCH", "POST"} else None)
         except httpx.TransportError as error:
-            raise CommandError(f"no server answers at {self.url} ({error}): start one with `crossfade serve`, or name "
-                               "it with --url") from None
+            raise Unreachable(f"no server answers at {self.url} ({error}): start one with `crossfade serve`, or name "
+                              "it with --url") from None
         if response.is_success:
+            return self._said(response)
+        refused = _object(response)
+        told = str(refused.get("message", response.text[:200]))
+        raise Refused(f"{self.url} answered {response.status_code}: {told}", response.status_code, refused)
+
+    def _said(self, response: httpx.Response) -> Json:
+        try:
             answer: Json = response.json()
-            return answer
-        raise CommandError(f"{self.url} answered {response.status_code}: {_message(response)}")
+        except ValueError:
+            raise CommandError(f"what answers at {self.url} is no Crossfade server") from None
+        return answer
 
 
 def _patience(environment: Mapping[str, str]) -> float:
@@ -94,9 +117,10 @@ def _keys(folder: Path, environment: Mapping[str, str]) -> Keys:
     )
 
 
-def _message(response: httpx.Response) -> str:
+def _object(response: httpx.Response) -> dict[str, Json]:
+    """What an answer says as a JSON object; empty if it is none."""
     try:
         answer = response.json()
     except ValueError:
-        return response.text[:200]
-    return str(answer.get("message", response.text[:200])) if isinstance(answer, dict) else response.text[:200]
+        return {}
+    return answer if isinstance(answer, dict) else {}

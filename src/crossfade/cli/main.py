@@ -8,6 +8,7 @@ import typer
 
 from crossfade.cli.errors import CommandError
 from crossfade.cli.options import AsJson, Data, Url
+from crossfade.cli.rollout.commands import app as rollout_app
 from crossfade.cli.usergroup import users_app
 
 app = typer.Typer(
@@ -18,7 +19,6 @@ app = typer.Typer(
 )
 flags_app = typer.Typer(no_args_is_help=False, help="Shows and sets the flags of a running server.")
 app.add_typer(flags_app, name="flags")
-rollout_app = typer.Typer(no_args_is_help=True, help="Plans of a rollout.")
 app.add_typer(rollout_app, name="rollout")
 alerts_app = typer.Typer(no_args_is_help=False, help="Shows, acknowledges and silences what is wrong.")
 app.add_typer(alerts_app, name="alerts")
@@ -201,18 +201,6 @@ def retire(
     else:
         command.retire(component, reason=reason, despite=despite, dry_run=dry_run, url=url, data=data,
                        as_json=as_json)
-
-
-@rollout_app.command("plan")
-def rollout_plan(
-    file: Annotated[Path | None, typer.Argument(help="A plan of your own, in TOML, to be checked.",
-                                                dir_okay=False, show_default=False)] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Prints the built-in plan, to begin with; or checks one, and names each problem with its line."""
-    from crossfade.cli import rollout as command
-
-    command.plan(file, as_json=as_json)
 
 
 @app.command()

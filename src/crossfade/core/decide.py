@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from .clock import MINUTE
 from .dimension import Status as Figure
-from .duration import shown
+from .duration import rough, shown
 from .flag import PERCENT, USE_REAL, Flags, FlagValue, share
 from .gate import NOTHING, Verdict, When, at_end, judge
 from .plan import OnFail, Phase, Plan, back, switched_on
@@ -172,7 +172,7 @@ def _soak(tick: _Tick, state: State, verdicts: tuple[Verdict, ...]) -> Decision:
     if not everywhere:
         return _hold(tick, state, f"not known to have the flags yet: {_first(tick.facts.waiting_for)}")
     if soaked < phase.soak and state.skipped is None:
-        return _hold(tick, state, f"soaked {shown(soaked)} of {shown(phase.soak)}")
+        return _hold(tick, state, f"soaked {rough(soaked)} of {shown(phase.soak)}")
     ends = [at_end(gate, verdict) for gate, verdict in zip(phase.gates, verdicts, strict=True)]
     told = {status: " ".join(verdict.sentence for end, verdict in zip(ends, verdicts, strict=True) if end is status)
             for status in ends}
@@ -186,7 +186,8 @@ def _soak(tick: _Tick, state: State, verdicts: tuple[Verdict, ...]) -> Decision:
 def _advance(tick: _Tick, phase: Phase, state: State) -> Decision:
     """All gates pass."""
     if state.step + 1 >= phase.steps:
-        following = State(state.seen_at, phase=state.phase + 1, ours=state.ours, before=state.before)
+        following = State(state.seen_at, phase=state.phase + 1, first=state.first, ours=state.ours,
+                          before=state.before)
         return _enter(tick, following, passed=phase.name)
     freeze = tick.plan.frozen(phase, tick.now)
     if freeze is not None:

@@ -26,3 +26,15 @@ def shown(span: int) -> str:
     """The span in the longest unit that it is a whole number of; below a second it is cut."""
     unit = next((name for name, size in UNITS.items() if span >= size and span % size == 0), "s")
     return f"{span // UNITS[unit]} {unit}"
+
+
+def rough(span: int) -> str:
+    """The span as people say it, in its two largest units: ``1 h 52 min``. The rest is cut."""
+    units = tuple(UNITS.items())
+    largest = next((index for index, (_, size) in enumerate(units) if span >= size), len(units) - 1)
+    said: list[str] = []
+    for name, size in units[largest:largest + 2]:
+        count, span = divmod(span, size)
+        if count or not said:
+            said.append(f"{count} {name}")
+    return " ".join(said)

@@ -38,6 +38,8 @@ class State(Struct, frozen=True, rename="camel"):
     """Which one of the plan, from 0; one too many when it is done."""
     step: int = 0
     """Of the phase's ramp, from 0."""
+    first: int = 0
+    """The phase it was begun at. Those before were left out."""
     soaked: int = 0
     """For how long the step was watched while every process had it."""
     known: bool = False
@@ -130,7 +132,8 @@ def start(plan: Plan, now: int, at: str | None = None) -> State:
     """The state of a rollout that begins with the phase of this name, else with the first. Raises ValueError."""
     if at is not None and at not in plan.names:
         raise ValueError(f"the plan has no phase {at!r}; there are: {', '.join(plan.names)}")
-    return State(now, phase=0 if at is None else plan.names.index(at))
+    first = 0 if at is None else plan.names.index(at)
+    return State(now, phase=first, first=first)
 
 
 def since(gate: Gate, state: State, now: int) -> int:

@@ -1,6 +1,6 @@
 """Rollouts as they are stored: where each stands, what it did, who carries it out; and drills."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
 import msgspec
@@ -75,6 +75,11 @@ class Drill(Struct, frozen=True):
     id: int = 0
 
 
+def actor(number: int) -> str:
+    """In whose name a rollout acts where nobody told it to."""
+    return f"rollout {number}"
+
+
 Writing = Callable[[], AbstractContextManager[Connection]]
 
 
@@ -102,10 +107,14 @@ class Rollouts:
             rows = connection.execute(select(rollouts).order_by(rollouts.c.id.desc()).limit(limit)).all()
         return tuple(map(_meant, rows))
 
-    def steps(self, number: int, *, after: int = 0, limit: int = 10_000) -> tuple[Step, ...]:
-        """What a rollout did, in order, behind the step of that id."""
+    def steps(self, number: int, *, after: int = 0, limit: int = 10_000, holds: bool = True) -> tuple[Step, ...]:
+        """What a rollout did, in order, behind the step of that id. Without ``holds``: only what was done, by the
+        rollout or by people, which is little however long it took.
+        """
         query = (select(rollout_steps).where(rollout_steps.c.rollout == number, rollout_steps.c.id > after)
                  .order_by(rollout_steps.c.id).limit(limit))
+        if not holds:
+            query = query.where((rollout_steps.c.move != Move.HOLD.value) | (rollout_steps.c.who != actor(number)))
         with self._database.reading() as connection:
             rows = connection.execute(query).all()
         return tuple(_step(row) for row in rows)
@@ -163,7 +172,7 @@ class Rollouts:
             live = _live(connection)
             if live is not None:
                 why = f"{who} rolled back: {reason}"
-                _end(connection, live, changes.keys(), why, at=at, who=who)
+                _end(connection, live, changes, why, at=at, who=who)
         return made
 
     # The lease
@@ -207,11 +216,12 @@ def _live(connection: Connection) -> Rollout | None:
     return None if row is None else _meant(row)
 
 
-def _end(connection: Connection, live: Rollout, taken: Collection[str], why: str, *, at: int, who: str) -> None:
-    state = overtaken(live.plan, live.state, taken, why, at)
+def _end(connection: Connection, live: Rollout, taken: Mapping[str, FlagValue], why: str, *, at: int,
+         who: str) -> None:
+    state = overtaken(live.plan, live.state, taken.keys(), why, at)
     if state is None:
         return
-    decision = Decision(state, Move.REVERTED, (f"{live.plan.name} ends: {why}.",))
+    decision = Decision(state, Move.REVERTED, (f"{live.plan.name} ends: {why}.",), taken)
     connection.execute(
         update(rollouts).where(rollouts.c.id == live.id)
         .values(turn=live.turn + 1, over=True, state=_json(state), said=_json(decision.said)))

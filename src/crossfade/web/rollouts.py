@@ -24,7 +24,10 @@ from .context import AppDependency, AppRequest
 from .errors import HTTPError
 from .live import Json
 
+MOST_STEPS = 1_000
 Count = Annotated[int, QueryParameter(ge=1, le=1_000, description="How many, the newest first.")]
+Steps = Annotated[int, QueryParameter(ge=1, le=MOST_STEPS, description="How many at the most.")]
+Holds = Annotated[bool, QueryParameter(description="Also how it stood while it held, once a minute.")]
 
 
 class Start(msgspec.Struct, forbid_unknown_fields=True):
@@ -112,10 +115,14 @@ async def rollout(app: AppDependency, number: FromPath[str]) -> dict[str, Json]:
 
 
 @get("/api/rollouts/{number:str}/steps", guards=[may_read], sync_to_thread=True)
-def steps(app: AppDependency, number: FromPath[str], after: FromQuery[int] = 0) -> list[dict[str, Json]]:
+def steps(
+    app: AppDependency, number: FromPath[str], after: FromQuery[int] = 0, limit: Steps = MOST_STEPS,
+    holds: Holds = True,
+) -> list[dict[str, Json]]:
     """What a rollout did and how it stood, in order, with the evidence; those behind the step ``after``."""
     found = find(app, number)
-    return [step_json(step, found.plan) for step in app.state.rollouts.steps(found.id, after=after)]
+    told = app.state.rollouts.steps(found.id, after=after, limit=limit, holds=holds)
+    return [step_json(step, found.plan) for step in told]
 
 
 @post("/api/rollouts/{number:str}/commands", guards=[may_change], status_code=200)
@@ -177,7 +184,8 @@ def document(rollout: Rollout, app: App) -> dict[str, Json]:
     """A rollout with its phases, and the gates of the one in effect as they are judged."""
     state = rollout.state
     return {
-        **summary(rollout), "trouble": None if state.status.over else app.controller.trouble,
+        **summary(rollout), "at": iso(app.clock.now()),
+        "trouble": None if state.status.over else app.controller.trouble,
         "step": state.step, "soakedS": state.soaked / SECOND, "heldS": state.spent / SECOND,
         "approvedBy": state.approved_by, "skipped": state.skipped,
         "waitingFor": [] if state.status.over else list(app.behind()),
@@ -219,10 +227,12 @@ def flags_json(values: Mapping[str, FlagValue]) -> dict[str, Json]:
 
 
 def _standing(index: int, rollout: Rollout) -> str:
-    """Of a phase: passed, in effect as the rollout stands, or still to come."""
+    """Of a phase: left out, passed, in effect as the rollout stands, or still to come."""
     state = rollout.state
     if index == state.phase:
         return "paused" if state.paused is not None else state.status.value
+    if index < state.first:
+        return "left out"
     return "passed" if index < state.phase else "never begun" if state.status is Status.REVERTED else "to come"
 
 
@@ -230,7 +240,7 @@ def _plan(app: App, text: str | None) -> Plan:
     found = parse(DEFAULT if text is None else text, app.flag_names, app.reader.components)
     if isinstance(found, Plan):
         return found
-    raise HTTPError(400, "bad_plan", "; ".join(map(str, found)), "crossfade rollout plan FILE tells them line by line")
+    raise HTTPError(400, "bad_plan", "\n".join(map(str, found)), "crossfade rollout plan FILE tells them line by line")
 
 
 def _not_stored(error: StateError) -> HTTPError:

@@ -7,7 +7,7 @@ import pytest
 import typer
 
 from crossfade.cli.errors import CommandError
-from crossfade.cli.rollout import plan
+from crossfade.cli.rollout.plan import plan
 
 
 def test_the_built_in_plan_is_a_plan(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
