@@ -1,6 +1,6 @@
 """From the call of a rollback until the last process has the flags, with a hundred processes that follow them.
 
-    python bench/rollback.py [--processes 100] [--rollbacks 60] [--peers DIRECTORY]
+    python bench/rollback.py [--processes 100] [--rollbacks 60] [--peers DIRECTORY] [--peer-processes 10]
 
 A server of its own, in a folder of its own, and so many processes, each an interpreter with a FlagFollower that keeps
 its flags on disk. Before each rollback a component is switched to real, and every process has that. "Call" is the whole
@@ -28,6 +28,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
+import rollback_peers
 
 from crossfade import __version__
 from crossfade.core.flag import Flags, evaluate
@@ -121,17 +122,28 @@ def evaluations() -> None:
     for name in ("off", "on", "ramp"):
         timer = timeit.Timer("e(f, n, v)", globals={"e": evaluate, "f": flags, "n": f"use_real_{name}",
                                                    "v": "viewer-1234567890"})
-        print(f"evaluate, {name:4}  {min(timer.repeat(50, 20_000)) / 20_000 * 1e6:6.3f} µs")
+        print(f"evaluate, {name:4}  {min(timer.repeat(500, 2_000)) / 2_000 * 1e6:6.3f} µs")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--processes", type=int, default=100)
     parser.add_argument("--rollbacks", type=int, default=60)
+    parser.add_argument("--peers", type=Path)
+    parser.add_argument("--peer-processes", type=int, default=10)
+    parser.add_argument("--postgresql", type=Path, default=Path("/usr/lib/postgresql/15/bin"))
     given = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
         crossfade(Path(folder), given)
+    if given.peers is not None:
+        peers, processes = given.peers.absolute(), given.peer_processes
+        print(rollback_peers.versions(peers))
+        rollback_peers.flagd(peers, processes, given.rollbacks, show)
+        rollback_peers.unleash(peers, given.postgresql, show, processes=processes, rollbacks=given.rollbacks // 3,
+                               refresh_s=1)
+        rollback_peers.unleash(peers, given.postgresql, show, processes=processes, refresh_s=15,
+                               rollbacks=max(3, given.rollbacks // 12))
     evaluations()
 
 

@@ -124,7 +124,7 @@ class FlagFollower:
             if self._thread is not threading.current_thread():
                 self._thread.join(GRACE)
             if self._keep is not None:
-                self._keep.sync()
+                self._keep.close()
         exits.release(self)
         return FlushResult(True, 0)
 

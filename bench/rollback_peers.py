@@ -1,0 +1,170 @@
+"""The same with others' flags, for ``bench/rollback.py --peers``: from before a flag is changed to the last process.
+
+Each process looks at its flag every millisecond and says when it has changed, by the clock that all processes share.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+import httpx
+
+WATCH = """
+import sys, threading, time
+last = None
+def end():
+    sys.stdin.read()
+    import os
+    os._exit(0)
+threading.Thread(target=end, daemon=True).start()
+while True:
+    value = look()
+    if value is not last:
+        print(int(value), time.monotonic_ns(), flush=True)
+        last = value
+    time.sleep(0.001)
+"""
+UNLEASH = """
+import sys
+from UnleashClient import UnleashClient
+url, token, cache, refresh = sys.argv[1:]
+client = UnleashClient(url, "bench", refresh_interval=int(refresh), disable_metrics=True, cache_directory=cache,
+                       custom_headers={"Authorization": token}, disable_registration=True)
+client.initialize_client()
+look = lambda: client.is_enabled("rollback")
+""" + WATCH
+FLAGD = """
+import sys
+from openfeature import api
+from openfeature.contrib.provider.flagd import FlagdProvider
+from openfeature.contrib.provider.flagd.config import ResolverType
+api.set_provider_and_wait(FlagdProvider(resolver_type=ResolverType.FILE, offline_flag_source_path=sys.argv[1]))
+client = api.get_client()
+look = lambda: client.get_boolean_value("rollback", False)
+""" + WATCH
+SERVER = """
+const { start } = await import(process.argv[2]);
+await start({ db: { user: 'postgres', password: 'x', host: '127.0.0.1', port: +process.argv[3], database: 'postgres',
+              ssl: false }, server: { port: +process.argv[4], host: '127.0.0.1' }, versionCheck: { enable: false },
+              telemetry: false, logLevel: 'fatal' });
+console.log('ready');
+"""
+CLIENT_TOKEN, ADMIN_TOKEN = "default:development." + "a" * 32, "*:*." + "b" * 32
+PG_PORT, UNLEASH_PORT = 55_432, 55_433
+
+Show = Callable[[str, Sequence[float]], None]
+
+
+def versions(peers: Path) -> str:
+    asked = "from importlib.metadata import version as v; print(v('UnleashClient'), v('openfeature-provider-flagd'))"
+    client, flagd = subprocess.run([peers / "v/bin/python", "-c", asked], check=True, capture_output=True,
+                                   text=True).stdout.split()
+    package = json.loads((peers / "node_modules/unleash-server/package.json").read_text())
+    return f"UnleashClient {client}, unleash-server {package['version']}, openfeature-provider-flagd {flagd}"
+
+
+def flagd(peers: Path, processes: int, rollbacks: int, show: Show) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "flags.json"
+
+        def change(on: bool) -> None:
+            half = file.with_suffix(".half")
+            half.write_text(json.dumps({"flags": {"rollback": {
+                "state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": "on" if on else "off"}}}))
+            half.replace(file)
+
+        change(False)
+        commands = [[peers / "v/bin/python", "-c", FLAGD, file]] * processes
+        show(f"flagd, file mode, {processes} processes", _measure(commands, change, rollbacks))
+
+
+def unleash(peers: Path, postgresql: Path, show: Show, *, processes: int, rollbacks: int, refresh_s: int) -> None:
+    """``refresh_s``: how often its clients ask; 15 unless one is told otherwise."""
+    with _unleash_server(peers, postgresql) as url, httpx.Client(
+        base_url=f"{url}/api/admin/projects/default/features", headers={"Authorization": ADMIN_TOKEN}, trust_env=False,
+        timeout=60,
+    ) as admin, tempfile.TemporaryDirectory() as cache:
+        admin.post("", json={"name": "rollback", "type": "release"}).raise_for_status()
+
+        def change(on: bool) -> None:
+            admin.post(f"/rollback/environments/development/{'on' if on else 'off'}", json={}).raise_for_status()
+
+        commands = []
+        for number in range(processes):
+            Path(cache, str(number)).mkdir()
+            commands.append([peers / "v/bin/python", "-c", UNLEASH, f"{url}/api", CLIENT_TOKEN,
+                             f"{cache}/{number}", str(refresh_s)])
+        show(f"Unleash, asking every {refresh_s} s, {processes} processes", _measure(commands, change, rollbacks))
+
+
+@contextmanager
+def _unleash_server(peers: Path, postgresql: Path) -> Iterator[str]:
+    with ExitStack() as ending:
+        folder = Path(tempfile.mkdtemp())
+        ending.callback(shutil.rmtree, folder)
+        become = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        if become:
+            shutil.chown(folder, "postgres")
+
+        def run(*command: str | Path) -> None:
+            subprocess.run([*become, *command], check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+        run(postgresql / "initdb", "-D", folder / "db", "-U", "postgres", "--auth=trust")
+        control = (postgresql / "pg_ctl", "-D", folder / "db", "-w")
+        run(*control, "-l", folder / "log", "-o", f"-p {PG_PORT} -k {folder} -c listen_addresses=127.0.0.1", "start")
+        ending.callback(run, *control, "-m", "immediate", "stop")
+        script = peers / "bench-server.mjs"
+        script.write_text(SERVER)
+        server = subprocess.Popen(
+            ["node", script, peers / "node_modules/unleash-server/dist/lib/server-impl.js", str(PG_PORT),
+             str(UNLEASH_PORT)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            env={**os.environ, "INIT_CLIENT_API_TOKENS": CLIENT_TOKEN, "INIT_ADMIN_API_TOKENS": ADMIN_TOKEN})
+        ending.callback(server.wait)
+        ending.callback(server.kill)
+        assert server.stdout is not None
+        while (line := server.stdout.readline()) != "ready\n":
+            assert line, "the server did not start"
+        yield f"http://127.0.0.1:{UNLEASH_PORT}"
+
+
+def _measure(commands: Sequence[Sequence[str | Path]], change: Callable[[bool], None], rollbacks: int) -> list[float]:
+    """Milliseconds from before each change to off to the last process's seeing it."""
+    children = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                 text=True) for command in commands]
+    try:
+        _await(children, False)
+        found = []
+        for _ in range(rollbacks):
+            change(True)
+            _await(children, True)
+            time.sleep(0.3)
+            began = time.monotonic_ns()
+            change(False)
+            found.append((_await(children, False) - began) / 1e6)
+        return found
+    finally:
+        for child in children:
+            with suppress(OSError):
+                child.stdin.close()  # type: ignore[union-attr]
+        for child in children:
+            child.kill()
+            child.wait()
+
+
+def _await(children: Sequence[subprocess.Popen[str]], wanted: bool) -> int:
+    """When the last of them saw it."""
+    last = 0
+    for child in children:
+        assert child.stdout is not None
+        value = ""
+        while value != str(int(wanted)):
+            value, _, at = child.stdout.readline().partition(" ")
+            assert value, "a process has ended"
+            last = max(last, int(at)) if value == str(int(wanted)) else last
+    return last
