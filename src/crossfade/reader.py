@@ -8,7 +8,7 @@ never more than one runs at a time. The source that is not shown may be read in 
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import structlog
@@ -52,6 +52,7 @@ class _Slot:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.last: Outcome | None = None
+        self.spoiled = False
         self.good: Outcome | None = None
         self.running: asyncio.Task[Outcome] | None = None
         self.abandoned: set[Fetching] = set()
@@ -132,6 +133,12 @@ class Reader:
         """Has the real source called, unless that was a moment ago; nobody is shown anything of it."""
         await self._ask(self.components[name], Origin.REAL)
 
+    def spoil(self, names: Collection[str]) -> None:
+        """Has the components' real sources asked anew by the next who reads them: there is news."""
+        for (name, origin), slot in self._slots.items():
+            if origin is Origin.REAL and name in names:
+                slot.spoiled = True
+
     def variant(self, viewer: str | None) -> tuple[bool, ...]:
         """Which components the viewer gets from the real source just now."""
         flags = self._flags()
@@ -198,14 +205,14 @@ class Reader:
         return await asyncio.shield(slot.running)
 
     def _is_fresh(self, slot: _Slot) -> bool:
-        return slot.last is not None and 0 <= self._clock.now() - slot.last.at < self._max_age
+        return slot.last is not None and not slot.spoiled and 0 <= self._clock.now() - slot.last.at < self._max_age
 
     async def _call(self, component: Component, origin: Origin, slot: _Slot) -> Outcome:
         try:
             outcome = await self._call_past_cache(component, origin, slot)
         finally:
             slot.running = None
-        slot.last = outcome
+        slot.last, slot.spoiled = outcome, False
         if outcome.sample is not None:
             slot.good = outcome
         return outcome
