@@ -505,3 +505,27 @@ def test_shadows_are_sampled_and_shed():
         await reader.close()
         assert not reader._shadows
     asyncio.run(run())
+
+
+def test_news_have_the_real_source_asked_anew_and_a_look_counts_for_nobody():
+    async def run():
+        stage = Stage()
+        await stage.read()
+        await stage.reader.look("part")
+        assert stage.real.calls == 1
+        stage.reader.spoil({"another"})
+        await stage.read()
+        assert stage.real.calls == 1
+        stage.reader.spoil({"part"})
+        await stage.read()
+        await stage.read()
+        assert stage.real.calls == 2
+        stage.flags[FLAG] = False
+        assert (await stage.reader.look("part")).provenance.source is Origin.MOCK
+        assert (await stage.reader.look_real("part")).payload.value == "real"
+        assert stage.watch.shown == [Origin.REAL] * 4
+        assert sum(stage.reader.served.values()) == 4
+        stage.real.value = RuntimeError("gone")
+        stage.clock.advance(SECOND)
+        assert (await stage.reader.look_real("part")).payload is None
+    asyncio.run(run())

@@ -8,7 +8,7 @@ never more than one runs at a time. The source that is not shown may be read in 
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -54,6 +54,7 @@ class _Slot:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.last: Outcome | None = None
+        self.spoiled = False
         self.good: Outcome | None = None
         self.running: asyncio.Task[Outcome] | None = None
         self.abandoned: set[Fetching] = set()
@@ -149,6 +150,12 @@ class Reader:
         real = await self._ask(component, Origin.REAL)
         return _reading(component, Origin.REAL, real, Reason.FLAG, real.error)
 
+    def spoil(self, names: Collection[str]) -> None:
+        """Has the components' real sources asked anew by the next who reads them: there is news."""
+        for (name, origin), slot in self._slots.items():
+            if origin is Origin.REAL and name in names:
+                slot.spoiled = True
+
     def variant(self, viewer: str | None) -> tuple[bool, ...]:
         """Which components the viewer gets from the real source just now."""
         flags = self._flags()
@@ -220,14 +227,14 @@ class Reader:
         return await asyncio.shield(slot.running)
 
     def _is_fresh(self, slot: _Slot) -> bool:
-        return slot.last is not None and 0 <= self._clock.now() - slot.last.at < self._max_age
+        return slot.last is not None and not slot.spoiled and 0 <= self._clock.now() - slot.last.at < self._max_age
 
     async def _call(self, component: Component, origin: Origin, slot: _Slot) -> Outcome:
         try:
             outcome = await self._call_past_cache(component, origin, slot)
         finally:
             slot.running = None
-        slot.last = outcome
+        slot.last, slot.spoiled = outcome, False
         if outcome.sample is not None:
             slot.good = outcome
         return outcome

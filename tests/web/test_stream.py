@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 
-from crossfade.web.stream import Stream
+from crossfade.web.stream import HEARTBEAT, LEAST_S, Stream, framed
 
 
 class Compute:
@@ -158,4 +158,82 @@ def test_each_variant_is_computed_once_and_each_viewer_gets_his():
         limit[0] = 10
         assert set(await asyncio.gather(*map(first, viewers))) == {b"real"}
         assert len(asked) == 3
+    asyncio.run(run())
+
+
+def test_who_comes_back_gets_what_it_missed_at_once():
+    async def run():
+        stream = Stream(Compute(), 0.001, frame=lambda number, document: b"%d:%b" % (number, document))
+        async with contextlib.aclosing(stream.listen("ada")) as first:
+            assert await anext(first) == b"1:1"
+            compute_gate = stream._compute.gate = asyncio.Event()
+            await asyncio.sleep(0.01)
+            async with contextlib.aclosing(stream.listen("ada", after=0)) as again:
+                assert await anext(again) == b"1:1"
+            waits = asyncio.create_task(take_after(stream, 1))  # has it already
+            await asyncio.sleep(0.01)
+            assert not waits.done()
+            compute_gate.set()
+            assert await waits != b"1:1"
+        async with contextlib.aclosing(stream.listen("ada", after=0)) as later:  # nobody listened meanwhile
+            assert await anext(later) != b"1:1"
+    asyncio.run(run())
+
+
+async def take_after(stream, number):
+    async with contextlib.aclosing(stream.listen("ada", after=number)) as results:
+        return await anext(results)
+
+
+def test_silence_is_broken_by_a_heartbeat():
+    async def run():
+        compute = Compute()
+        compute.gate = asyncio.Event()
+        stream = Stream(compute, 0.001, heartbeat=0.01)
+        async with contextlib.aclosing(stream.listen()) as results:
+            assert [await anext(results) for _ in range(3)] == [HEARTBEAT] * 3
+            compute.gate.set()
+            while (found := await anext(results)) == HEARTBEAT:
+                pass
+            assert found == b"1"
+    asyncio.run(run())
+
+
+def test_a_variant_is_framed_once_for_all_its_viewers():
+    async def run():
+        frames: list[int] = []
+
+        def frame(number: int, document: bytes) -> bytes:
+            frames.append(number)
+            return framed(number, document)
+
+        compute = Compute()
+        compute.gate = asyncio.Event()
+        stream = Stream(compute, 60, frame=frame)
+        listeners = [asyncio.create_task(take(stream, 1)) for _ in range(50)]
+        await asyncio.sleep(0.01)
+        compute.gate.set()
+        found = await asyncio.gather(*listeners)
+        assert {id(result) for (result,) in found} == {id(found[0][0])}
+        assert found[0] == [b"id: 1\nevent: live\ndata: 1\n\n"]
+        assert frames == [1]
+    asyncio.run(run())
+
+
+def test_news_are_computed_at_once_and_never_twice_in_a_moment():
+    async def run():
+        renewed: list[int] = []
+        compute = Compute()
+        stream = Stream(compute, 60, renew=lambda: renewed.append(compute.calls))
+        stream.hurry()  # nobody listens
+        async with contextlib.aclosing(stream.listen()) as results:
+            assert await anext(results) == b"1"
+            started = asyncio.get_running_loop().time()
+            for _ in range(5):
+                await asyncio.to_thread(stream.hurry)
+            assert await anext(results) == b"2"
+            assert LEAST_S - 0.05 <= asyncio.get_running_loop().time() - started < 30
+            assert renewed == [1]
+        await stream.close()
+        stream.hurry()
     asyncio.run(run())

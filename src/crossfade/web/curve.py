@@ -16,6 +16,8 @@ from crossfade.core.clock import DAY, HOUR, MINUTE
 RANGES: Mapping[str, int] = {"1h": HOUR, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY, "90d": 90 * DAY}
 """Spans that the page offers, in microseconds."""
 DEFAULT_RANGE = "24h"
+LEAST_DAYS = 7
+"""What is counted by the day is shown for at least so many."""
 _STEPS = tuple(minutes * MINUTE for minutes in (1, 2, 3, 5, 10, 15, 20, 30, 60, 120, 180, 240, 360, 480, 720, 1440))
 GAP = 1.5
 """Two samples further apart than so many steps have a gap between them."""

@@ -16,10 +16,8 @@ from crossfade.sources.component import Component
 from crossfade.sources.history import MAX_DAYS
 from crossfade.state.samples import Sample
 
-from .curve import Curve, Cutover, Point, step_for
+from .curve import LEAST_DAYS, Curve, Cutover, Point, step_for
 
-LEAST_DAYS = 7
-"""What is counted by the day is shown for at least so many."""
 MOST_CUTOVERS = 200
 
 

@@ -11,20 +11,16 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from crossfade.core.clock import SECOND, iso
+from crossfade.core.clock import DAY, SECOND, iso
 from crossfade.core.reading import Reading
 from crossfade.sources.component import Component
 
-from .curve import DEFAULT_RANGE, RANGES, Curve, Spark, spark
+from .curve import DEFAULT_RANGE, LEAST_DAYS, RANGES, Curve, Spark, spark
 from .layouts import LAYOUTS, Field, Layout, layout_of
 from .live import last_days
 from .proof import Vouched
 from .words import PARTS, WORDS, emptiness, note, part_of, proof, state_of
 from .writing import age, clip, duration, moment, show
-
-DAYS_BY_RANGE = {"30d": 30, "90d": 90}
-FEWEST_DAYS = 7
-"""Days of the timeline that any range shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +33,7 @@ class Asked:
     @property
     def days(self) -> int:
         """Of the timeline."""
-        return DAYS_BY_RANGE.get(self.range, FEWEST_DAYS)
+        return max(LEAST_DAYS, RANGES[self.range] // DAY)
 
     def address(self, path: str = "/", **changes: str) -> str:
         """The page with some of it changed; what is as by itself is left out."""

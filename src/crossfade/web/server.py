@@ -20,6 +20,7 @@ from crossfade import __version__
 from crossfade.app import WRITE_SOURCE, App
 from crossfade.core.asgi import App as ASGIApp
 from crossfade.core.asgi import Message, ObservedRequests, Receive, Record, Send
+from crossfade.monitor import FED_BY_EVENTS
 
 from . import (
     alerting,
@@ -70,7 +71,8 @@ class Server:
         events = Events(app.ingest, app.writer, WRITE_SOURCE, max_body=int(settings.max_body_mb * 1e6),
                         max_in_flight=IN_FLIGHT)
         self._stream = Stream(lambda viewer: api.live_json(app, viewer=viewer), variant=app.reader.variant,
-                              frame=framed)
+                              frame=framed, renew=lambda: app.reader.spoil(FED_BY_EVENTS))
+        app.loader.follow(self._stream.hurry)
         self._followers = app.followers
         self._rest = cast("ASGIApp", litestar(app, self._stream))
         self._events = ObservedRequests(events, _record(app, "/v1"))

@@ -1,12 +1,14 @@
 """One computation a second, however many listen: one for each variant of the page that any of them sees.
 
-Each result is framed for the wire once, and the same bytes go to all. While a computation takes long, listeners get a
+What is computed is computed anew at once when there is news, though never twice within half a second. Each result is
+framed for the wire once, and the same bytes go to all. While a computation takes long, listeners get a
 heartbeat, so that nothing on the way takes their connection for dead.
 """
 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Hashable
+from contextlib import suppress
 from contextvars import Context
 
 import structlog
@@ -16,6 +18,8 @@ from crossfade.sources.call import being_cancelled
 log = structlog.get_logger(__name__)
 
 Viewer = str | None
+LEAST_S = 0.5
+"""Seconds between two computations at the least, whatever comes in: what came is seen within a second by nearly all."""
 HEARTBEAT_S = 10.0
 """Seconds of silence after which listeners are told that there is somebody."""
 HEARTBEAT = b": still here\n\n"
@@ -39,14 +43,18 @@ class Stream:
 
     def __init__(self, compute: Callable[[Viewer], Awaitable[bytes]], period: float = 1.0,
                  variant: Callable[[Viewer], Hashable] = _all_the_same, *,
-                 frame: Callable[[int, bytes], bytes] = _bare, heartbeat: float = HEARTBEAT_S) -> None:
+                 frame: Callable[[int, bytes], bytes] = _bare, renew: Callable[[], None] = lambda: None,
+                 heartbeat: float = HEARTBEAT_S) -> None:
         """``variant``: what a viewer sees just now, the same for those who see the same. It must be quick. ``frame``:
-        what makes of a result, with its number, what is handed out.
+        what makes of a result, with its number, what is handed out. ``renew``: is called before a computation for news.
         """
         self._compute = compute
         self._period = period
         self._variant = variant
         self._frame = frame
+        self._renew = renew
+        self._news = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._heartbeat = heartbeat
         self._changed = asyncio.Condition()
         self._latest: dict[Viewer, bytes] = {}
@@ -63,6 +71,7 @@ class Stream:
         """
         self._listeners[viewer] += 1
         if not self._tasks:
+            self._loop = asyncio.get_running_loop()
             # In no listener's context: what it logs is of no single request.
             self._tasks = tuple(asyncio.create_task(run(), name="stream", context=Context())
                                 for run in (self._run, self._beat))
@@ -84,6 +93,11 @@ class Stream:
         finally:
             self._leave(viewer)
 
+    def hurry(self) -> None:
+        """There is news. Any thread may say so."""
+        if self._tasks and not self._closed and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._news.set)
+
     async def close(self) -> None:
         """Ends every listener's stream: a server that stops must not wait for its viewers."""
         async with self._changed:
@@ -102,6 +116,9 @@ class Stream:
 
     async def _run(self) -> None:
         while True:
+            if self._news.is_set():
+                self._news.clear()
+                self._renew()
             try:
                 latest = await self._compute_all()
             except (Exception, asyncio.CancelledError):
@@ -112,7 +129,10 @@ class Stream:
                 async with self._changed:
                     self._latest, self._number = latest, self._number + 1
                     self._changed.notify_all()
-            await asyncio.sleep(self._period)
+            least = min(LEAST_S, self._period)
+            await asyncio.sleep(least)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), self._period - least)
 
     async def _beat(self) -> None:
         """Makes itself heard when nothing was computed for a while."""
