@@ -45,7 +45,9 @@ def test_it_is_synced_once_for_several_changes(path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(os, "fsync", lambda file: synced.append(stat.S_ISREG(os.fstat(file).st_mode)))
     kept = last_known(path)
     kept.replace(OLD, 5)
+    kept.sync_later()
     kept.replace(NEW, 6)
+    kept.sync_later()
     assert synced == []
     kept.sync()
     assert synced == [True, False], "the file, and the folder that names it"
@@ -54,7 +56,9 @@ def test_it_is_synced_once_for_several_changes(path: Path, monkeypatch: pytest.M
 def test_it_is_synced_by_itself(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced = threading.Event()
     monkeypatch.setattr(os, "fsync", lambda _: synced.set())
-    LastKnown(path, SERVER, sync_after=lambda: 0.0).replace(OLD, 5)
+    kept = LastKnown(path, SERVER, sync_after=lambda: 0.0)
+    kept.replace(OLD, 5)
+    kept.sync_later()
     assert synced.wait(20)
 
 

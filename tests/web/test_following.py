@@ -5,6 +5,7 @@ from collections.abc import MutableMapping
 
 from crossfade.core.clock import SECOND, ManualClock
 from crossfade.core.flag import Flags
+from crossfade.core.flagevent import encode
 from crossfade.followers import Followers
 from crossfade.web.following import push
 
@@ -61,7 +62,7 @@ def test_one_that_never_reads_holds_up_nobody_and_costs_no_more_with_time() -> N
         assert len(slow.got) == 1
         slow.reads.set()
         await settle()
-        assert slow.bodies == [b'id: 49\nevent: flags\ndata: {"revision":49,"flags":{}}\n\n']
+        assert slow.bodies == [b"id: 49\nevent: flags\ndata: " + encode(Flags({}, 49)) + b"\n\n"]
         followers.close()
         await asyncio.gather(*tasks)
         assert slow.got[-1] == {"type": "http.response.body", "body": b"", "more_body": False}

@@ -203,10 +203,18 @@ class FlagFollower:
     def _apply(self, flags: Flags) -> None:
         """In one step. Other processes of the application find them on disk before the server hears that they hold."""
         self._flags = flags
-        if self._keep is not None:
-            self._keep.replace(flags, self._now())
+        if self._keep is None:
+            self._acknowledge(flags.revision)
+            return
+        self._keep.replace(flags, self._now())
+        try:
+            self._acknowledge(flags.revision)
+        finally:
+            self._keep.sync_later()
+
+    def _acknowledge(self, revision: int) -> None:
         self._answers.within(self._timeout)
-        status = self._answers.tell("/api/flags/ack", msgspec.json.encode({"id": self._id, "revision": flags.revision}))
+        status = self._answers.tell("/api/flags/ack", msgspec.json.encode({"id": self._id, "revision": revision}))
         if status != 204:
             raise Refused(f"the server answered {status} to an acknowledgement")
 

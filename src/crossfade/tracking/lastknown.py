@@ -41,7 +41,7 @@ class Kept(msgspec.Struct, frozen=True):
 class LastKnown:
     """One file with two slots, written in turns, so that one of them is always whole; of one server.
 
-    What is written is there for other processes at once, and outlives a loss of power within two seconds. Nobody waits
+    What is written is there for other processes at once, and outlives a loss of power once it is synced. Nobody waits
     for the disk: a hundred processes that make files, or sync them, at once hold up each other's acknowledgements.
     """
 
@@ -83,8 +83,18 @@ class LastKnown:
         except OSError as error:
             self._give_up()
             self._warn(error)
-        else:
-            self._sync_later()
+
+    def sync_later(self) -> None:
+        """In a second or so, by a thread of its own."""
+        if self._syncing:
+            return
+        self._syncing = True
+        timer = threading.Timer(self._sync_after(), self.sync)
+        timer.daemon = True
+        try:
+            timer.start()
+        except RuntimeError:  # no more threads can be had
+            self.sync()
 
     def sync(self) -> None:
         """What was kept outlives a loss of power."""
@@ -132,17 +142,6 @@ class LastKnown:
         data = HEADER.pack(MAGIC, count, len(body), _crc(count, body)) + body
         if len(data) > SLOT or os.pwrite(file, data, slot * SLOT) < len(data):
             raise OSError("there is no room")
-
-    def _sync_later(self) -> None:
-        if self._syncing:
-            return
-        self._syncing = True
-        timer = threading.Timer(self._sync_after(), self.sync)
-        timer.daemon = True
-        try:
-            timer.start()
-        except RuntimeError:  # no more threads can be had
-            self.sync()
 
     def _give_up(self) -> None:
         with self._lock, suppress(OSError):
