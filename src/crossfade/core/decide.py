@@ -51,7 +51,8 @@ def decide(plan: Plan, state: State, facts: Facts, now: int, command: Command | 
     waiting    –                                      begins the phase
     ========== ====================================== ===================================================
 
-    A command is followed before: abort reverts, pause, approve and skip are noted, resume sets the flags again.
+    A command is followed before: abort reverts, pause, approve and skip are noted, resume sets the flags again. But a
+    gate that fails throughout reverts, whoever pauses or resumes at that moment.
     """
     if state.status.over:
         return _over(plan, state, command)
@@ -62,9 +63,10 @@ def decide(plan: Plan, state: State, facts: Facts, now: int, command: Command | 
         decision = _look(tick, state)
         return replace(decision, said=_of_clock(gone, tick.counted) + decision.said)
     told = _obey(tick, state, command)
-    decision = _look(tick, told.state) if told.move is Move.HOLD else replace(told, verdicts=_verdicts(tick, state))
-    said = told.said + decision.said if told.move is Move.HOLD else told.said
-    return replace(decision, said=_of_clock(gone, tick.counted) + said, refused=told.refused)
+    decision = _look(tick, told.state) if told.move is Move.HOLD else _unless_failing(tick, told, state)
+    said = told.said + decision.said if decision is not told else told.said
+    return replace(decision, said=_of_clock(gone, tick.counted) + said, refused=told.refused,
+                   verdicts=_verdicts(tick, state))
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +150,23 @@ def _look(tick: _Tick, state: State) -> Decision:
     return replace(_watch(tick, state, verdicts), verdicts=verdicts)
 
 
+def _unless_failing(tick: _Tick, told: Decision, state: State) -> Decision:
+    """What somebody told it, if no gate fails by then."""
+    failing = "" if told.move is Move.REVERT else _failing(tick, state, _verdicts(tick, state))
+    return _fail(tick, told.state, failing) if failing else told
+
+
+def _failing(tick: _Tick, state: State, verdicts: tuple[Verdict, ...]) -> str:
+    """What the gates say that fail, of those that count throughout."""
+    return " ".join(
+        verdict.sentence for gate, verdict in zip(tick.plan.phases[state.phase].gates, verdicts, strict=False)
+        if gate.judged is When.THROUGHOUT and verdict.status is Figure.FAIL)
+
+
 def _watch(tick: _Tick, state: State, verdicts: tuple[Verdict, ...]) -> Decision:
-    failing = [verdict.sentence for gate, verdict in zip(tick.plan.phases[state.phase].gates, verdicts, strict=False)
-               if gate.judged is When.THROUGHOUT and verdict.status is Figure.FAIL]
+    failing = _failing(tick, state, verdicts)
     if failing:
-        return _fail(tick, state, " ".join(failing))
+        return _fail(tick, state, failing)
     flags = tick.facts.flags
     drift = _differing(state.ours, flags)
     if drift and state.paused is None:

@@ -44,6 +44,11 @@ class Freeze(Struct, frozen=True, forbid_unknown_fields=True):
         return (WEEK[today] in self.days and minute >= start) or (WEEK[today - 1] in self.days and minute < end)
 
     @property
+    def ends(self) -> bool:
+        """Whether it ever does."""
+        return set(self.days) != set(WEEK) or self.start != self.end
+
+    @property
     def words(self) -> str:
         """The window, as people read it."""
         days = "every day" if set(self.days) == set(WEEK) else ", ".join(self.days)

@@ -81,6 +81,7 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
 Place = tuple[str | int, ...]
 """Where something stands in a plan: ``("phases", 0, "soak")``."""
 Complaint = tuple[Place, str]
+_ENDLESS = "a freeze of the whole week never ends, and nothing would ever begin: write days, or start and end"
 
 
 def switched_on(phase: Phase) -> tuple[str, ...]:
@@ -98,12 +99,15 @@ def complaints(plan: Plan, flags: Iterable[str], components: Iterable[str]) -> l
     known, parts = tuple(flags), tuple(components)
     found: list[Complaint] = [] if plan.phases else [((), "a plan has at least one phase: write [[phases]]")]
     counts = Counter(plan.names)
+    found += [(("freeze", index), _ENDLESS) for index, freeze in enumerate(plan.freeze) if not freeze.ends]
     for index, phase in enumerate(plan.phases):
         where: Place = ("phases", index)
         if not _NAME.fullmatch(phase.name):
             found.append(((*where, "name"), f"{phase.name!r} is no name: letters, digits, spaces and -_. up to 60"))
         if counts[phase.name] > 1:
             found.append(((*where, "name"), f"two phases are called {phase.name!r}"))
+        found += [((*where, "freeze", number), _ENDLESS) for number, freeze in enumerate(phase.freeze)
+                  if not freeze.ends]
         for each in (_of_times(phase), _of_flags(phase, known), _of_ramp(phase), _of_gates(phase, parts)):
             found += [((*where, *place), message) for place, message in each]
         found += [((*where, "needs"), message) for message in _of_needs(plan, index, known)]
