@@ -38,6 +38,10 @@ class Client:
     def get(self, path: str, **query: str | int) -> Json:
         return self._ask("GET", path, None, query)
 
+    def text(self, path: str, **query: str | int) -> str:
+        """For what is no JSON."""
+        return self._answer("GET", path, None, query).text
+
     def patch(self, path: str, body: Json, **query: str) -> Json:
         return self._ask("PATCH", path, body, query)
 
@@ -63,6 +67,10 @@ class Client:
             raise CommandError(str(error)) from None
 
     def _ask(self, method: str, path: str, body: Json, query: Mapping[str, str | int]) -> Json:
+        answer: Json = self._answer(method, path, body, query).json()
+        return answer
+
+    def _answer(self, method: str, path: str, body: Json, query: Mapping[str, str | int]) -> httpx.Response:
         headers = {"X-Crossfade-Actor": f"{getpass.getuser()}@{socket.gethostname()}"}
         if self._keys.admin_token:
             headers["Authorization"] = f"Bearer {self._keys.admin_token}"
@@ -73,8 +81,7 @@ class Client:
             raise CommandError(f"no server answers at {self.url} ({error}): start one with `crossfade serve`, or name "
                                "it with --url") from None
         if response.is_success:
-            answer: Json = response.json()
-            return answer
+            return response
         raise CommandError(f"{self.url} answered {response.status_code}: {_message(response)}")
 
 

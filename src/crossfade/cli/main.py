@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -213,6 +213,39 @@ def rollout_plan(
     from crossfade.cli import rollout as command
 
     command.plan(file, as_json=as_json)
+
+
+@rollout_app.command("report")
+def rollout_report(
+    number: Annotated[int | None, typer.Argument(min=1, help="Which rollout.", show_default="the latest")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, show_default="standard output",
+                                                help="A file; .html gives a page that prints well.")] = None,
+    chosen: Annotated[Literal["json", "html"] | None, typer.Option("--format", show_default="by the file's name",
+                                                                 help="json or html.")] = None, *,
+    url: Url = None, data: Data = None,
+) -> None:
+    """Reports a rollout: phases, gates over time, who did what, incidents, the success criteria."""
+    from crossfade.cli import report as command
+
+    command.report(number, output=output, chosen=chosen, url=url, data=data)
+
+
+@app.command()
+def checklist(
+    sign: Annotated[str | None, typer.Option(metavar="CRITERION", help="State a criterion that nothing can measure: "
+                                             "documentation.", show_default=False)] = None,
+    reason: Annotated[str, typer.Option(help="On what ground, for the audit log.", show_default=False)] = "", *,
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Judges the guide's ten success criteria by what is measured. Exit status 1 unless all are met."""
+    from crossfade.cli import checklist as command
+
+    if sign is None:
+        command.show(url=url, data=data, as_json=as_json)
+        return
+    if not reason.strip():
+        raise typer.BadParameter("a statement needs a reason", param_hint="--reason")
+    command.sign(sign, reason=reason, url=url, data=data, as_json=as_json)
 
 
 @app.command()
