@@ -20,6 +20,7 @@ class _Stated(Struct):
 
 class _Row(Struct):
     number: int
+    name: str
     criterion: str
     standing: str
     sentence: str
@@ -51,7 +52,7 @@ def sign(criterion: str, *, reason: str, url: str | None, data: Path | None, as_
     if as_json:
         console.print_json(data=answer)
         return
-    row = next(row for row in convert(answer, _Checklist).criteria if row.stated is not None or criterion in row.command)
+    row = next(row for row in convert(answer, _Checklist).criteria if row.name == criterion)
     console.print(f"{MARKS.get(row.standing, row.standing)}  {row.criterion}: {escape(row.sentence)}")
 
 

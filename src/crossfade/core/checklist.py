@@ -94,9 +94,9 @@ def _tracking(found: Tracked | Unknown) -> Judged:
         return Standing.UNMET, f"{found.missing:,} of {found.sent:,} events that trackers sent are missing.", figures
     if found.events <= 0:
         return Standing.UNMET, "No event of the last 24 hours is stored.", figures
-    account = (f"none of the {found.sent:,} that trackers took is missing ({found.waiting:,} are on their way)"
-               if found.sent > 0 else "they come from clients that do not number them, so that a loss is not seen")
-    return Standing.MET, f"{found.events:,} events of the last 24 hours are stored; {account}.", figures
+    account = (f"none of the {found.sent:,} that trackers took is missing ({found.waiting:,} on their way)"
+               if found.sent > 0 else "no tracker numbers them, so that a loss would not be seen")
+    return Standing.MET, f"Events of the last 24 hours that are stored: {found.events:,}; {account}.", figures
 
 
 def _business(found: Verdict | Unknown) -> Judged:
@@ -126,11 +126,13 @@ def _quality(found: Sequence[Quality] | Unknown) -> Judged:
     if isinstance(found, Unknown) or not found:
         return _unknown(found if isinstance(found, Unknown) else Unknown("there is no component"))
     figures: Figures = {quality.component: quality.quality for quality in found}
-    for status, standing in ((Status.FAIL, Standing.UNMET), (Status.INCONCLUSIVE, Standing.UNKNOWN),
-                             (Status.NO_DATA, Standing.UNKNOWN)):
+    for status, standing in ((Status.FAIL, Standing.UNMET), (Status.INCONCLUSIVE, Standing.UNKNOWN)):
         told = [f"{quality.component}: {quality.sentence}" for quality in found if quality.status is status]
         if told:
             return standing, " ".join(told), figures
+    unread = [quality.component for quality in found if quality.status is Status.NO_DATA]
+    if unread:
+        return Standing.UNKNOWN, f"No real data was read of {_listed(unread)}.", figures
     low = [f"{one.component} {_percent(one.quality)}" for one in found if (one.quality or 0) <= GUIDE.quality]
     if low:
         return Standing.UNMET, f"Not above {GUIDE.quality:g} %: {_listed(low)}.", figures
@@ -144,7 +146,7 @@ def _latency(found: Answered | Unknown) -> Judged:
         return _unknown(found)
     figures: Figures = {
         **_figures(found.sources), "answersP95Ms": found.p95_ms, "answers": found.n}
-    standing, told = _all_of(found.sources, "95th percentile of the real sources' calls, in ms")
+    standing, told = _all_of(found.sources, "95th percentile of the real sources' calls in ms")
     if standing is not Standing.UNMET and found.p95_ms is not None and found.n >= FEW_ANSWERS:
         own = f"Of {found.n:,} answers of this server it is {found.p95_ms:.4g} ms."
         if found.p95_ms > GUIDE.p95_ms:
@@ -157,7 +159,7 @@ def _errors(found: Failed | Unknown) -> Judged:
     """As the gates on the sources' error rates have it: by the exact upper bound."""
     if isinstance(found, Unknown):
         return _unknown(found)
-    standing, told = _all_of(found.sources, "Per cent of the real sources' calls that may fail, at most")
+    standing, told = _all_of(found.sources, "per cent of the real sources' calls that failed")
     return standing, f"Since {_when(found.window.since)}: {told}", _figures(found.sources)
 
 
@@ -192,7 +194,7 @@ def _mocks(found: Mocks | Unknown) -> Judged:
     if synthetic > 0:
         return Standing.UNMET, f"{synthetic:,} of {served:,} readings were made up, though all are real only.", figures
     window = found.window
-    hours = 0 if window is None else (window.until - window.since) // HOUR
+    hours = 0 if window is None else max(0, (window.until - window.since) // HOUR)
     if window is None or hours < 24 or served <= 0:
         return Standing.UNKNOWN, (f"All components are real only, and none of {served:,} readings was made up, but "
                                   f"that is known of {hours:,} h, where a day is wanted. Or retire the mocks."), figures
@@ -217,37 +219,44 @@ def _documentation(found: Documented | Unknown) -> Judged:
 
 
 def _all_of(verdicts: Sequence[Verdict], what: str) -> tuple[Standing, str]:
-    """Of all verdicts together: the gravest, in its own words; what each figure is where all pass."""
-    if not verdicts:
-        return Standing.UNKNOWN, "nothing was measured."
-    grave = {standing: [one.sentence for one in verdicts if _standing(one.status) is standing] for standing in Standing}
-    for standing in (Standing.UNMET, Standing.UNKNOWN):
-        if grave[standing]:
-            return standing, " ".join(grave[standing])
-    told = [f"{one.gate.partition(':')[0]} {_number(_highest(one))} (n = {one.evidence.n:,})" for one in verdicts]
-    return Standing.MET, f"{what}: {', '.join(told)}, where {verdicts[0].evidence.threshold:g} is allowed."
+    """Of all verdicts together: unmet if one fails, in its own words; unknown while one is not proved."""
+    failing = [one.sentence for one in verdicts if one.status is Status.FAIL]
+    if failing:
+        return Standing.UNMET, " ".join(failing)
+    unmeasured = [_component(one) for one in verdicts if one.status is Status.NO_DATA]
+    if unmeasured or not verdicts:
+        return Standing.UNKNOWN, f"Nothing was measured of {_listed(unmeasured) or 'any component'}."
+    told = f"{what}: {'; '.join(map(_figure, verdicts))}, where {verdicts[0].evidence.threshold:g} is allowed."
+    few = sum(one.status is not Status.PASS for one in verdicts)
+    return (Standing.UNKNOWN, f"{told} Not proved yet of {few:,}: it takes more calls.") if few else (
+        Standing.MET, told)
+
+
+def _figure(verdict: Verdict) -> str:
+    found = verdict.evidence
+    bound = f", up to {_number(found.high)}" if found.high is not None and found.high != found.figure else ""
+    return f"{_component(verdict)} {_number(found.figure)}{bound} (n = {found.n:,})"
 
 
 def _standing(status: Status) -> Standing:
     return {Status.PASS: Standing.MET, Status.FAIL: Standing.UNMET}.get(status, Standing.UNKNOWN)
 
 
-def _highest(verdict: Verdict) -> float | None:
-    """What is proved of a figure that should be small."""
-    return verdict.evidence.figure if verdict.evidence.high is None else verdict.evidence.high
+def _component(verdict: Verdict) -> str:
+    return verdict.gate.partition(":")[0]
 
 
 def _figures(verdicts: Iterable[Verdict]) -> dict[str, float | int | str | None]:
     found: dict[str, float | int | str | None] = {}
     for one in verdicts:
-        name = one.gate.partition(":")[0]
+        name = _component(one)
         found |= {name: one.evidence.figure, f"{name}.upTo": one.evidence.high, f"{name}.n": one.evidence.n}
     return found
 
 
 def _since(found: Failed | Unknown) -> str:
     return "crossfade quality" if isinstance(found, Unknown) else (
-        f"crossfade quality --window {moment(found.window.since)}")
+        f"crossfade quality --window {moment(found.window.since)[:19]}Z")
 
 
 def _unknown(found: Unknown) -> Judged:

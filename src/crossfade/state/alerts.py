@@ -41,9 +41,9 @@ def history(connection: Connection, *, limit: int, before_id: int | None) -> tup
 
 
 def between(connection: Connection, since: int, until: int, limit: int) -> tuple[Alert, ...]:
-    """Those that were open at some time of the span, both ends included, the newest first."""
+    """Those that opened before the end of the span, and were not closed before it began: the newest first."""
     return _find(connection, and_(alerts.c.opened_at <= until, or_(alerts.c.closed_at.is_(None),
-                                                                   alerts.c.closed_at >= since)), limit=limit)
+                                                                   alerts.c.closed_at > since)), limit=limit)
 
 
 def put(connection: Connection, before: Iterable[Alert], made: Transitions) -> Transitions:

@@ -10,8 +10,8 @@ from crossfade.core.chronicle import Curve, Point
 from crossfade.core.clock import iso
 from crossfade.core.dimension import Status
 
-WIDTH, HEIGHT = 640, 132
-LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 24
+WIDTH, HEIGHT = 400, 120
+LEFT, RIGHT, TOP, BOTTOM = 56, 10, 10, 24
 """Room around the plot, for what is written there."""
 
 
@@ -58,8 +58,8 @@ def chart(curve: Curve) -> Chart | None:
         tuple(" ".join(scale.place(point.at, point.figure) for point in span) for span in spans if len(span) > 1),
         tuple(_band(scale, span) for span in spans if any(_is_bounded(point) for point in span)),
         tuple(scale.dot(point) for point in _told(points)), scale.y(curve.gate.threshold),
-        f"{'at least' if curve.gate.least is not None else 'at most'} {_number(curve.gate.threshold)}",
-        tuple((scale.y(value), _number(value)) for value in (scale.least, scale.most)),
+        f"{'at least' if curve.gate.least is not None else 'at most'} {number(curve.gate.threshold)}",
+        tuple((scale.y(value), number(value)) for value in scale.ticks),
         _clock(points[0].at), _clock(points[-1].at), _words(curve, figures),
     )
 
@@ -70,16 +70,16 @@ class _Scale:
     def __init__(self, points: Sequence[Point], figures: Sequence[float], threshold: float) -> None:
         values = (*figures, threshold)
         self.least, self.most = min(values), max(values)
-        if self.least == self.most:  # a line in the middle
-            self.least, self.most = self.least - 1, self.most + 1
+        self.ticks = sorted({self.least, self.most})
         self._first, self._span = points[0].at, max(1, points[-1].at - points[0].at)
 
     def x(self, at: int) -> float:
         return round(LEFT + (WIDTH - LEFT - RIGHT) * (at - self._first) / self._span, 1)
 
     def y(self, value: float) -> float:
-        """Within the plot: a bound may lie far beyond."""
-        share = (min(max(value, self.least), self.most) - self.least) / (self.most - self.least)
+        """Within the plot: a bound may lie far beyond. What never moves is in the middle."""
+        height = self.most / 2 - self.least / 2  # halves, so that the largest numbers have a difference too
+        share = (min(max(value, self.least), self.most) / 2 - self.least / 2) / height if height else 0.5
         return round(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * share, 1)
 
     def place(self, at: int, value: float | None) -> str:
@@ -87,7 +87,7 @@ class _Scale:
 
     def dot(self, point: Point) -> Dot:
         return Dot(self.x(point.at), self.y(point.figure or 0.0), point.status.value,
-                   f"{iso(point.at)}: {_number(point.figure)}, {point.status}")
+                   f"{iso(point.at)}: {number(point.figure or 0.0)}, {point.status}")
 
 
 def _spans(points: Sequence[Point]) -> Iterator[list[Point]]:
@@ -127,14 +127,15 @@ def _band(scale: _Scale, span: Sequence[Point]) -> str:
 def _words(curve: Curve, figures: Sequence[float]) -> str:
     gate = curve.gate
     side = "at least" if gate.least is not None else "at most"
-    return (f"{gate.figure}{f' of {gate.component}' if gate.component else ''}: from {_number(figures[0])} to "
-            f"{_number(figures[-1])}, between {_number(min(figures))} and {_number(max(figures))}, where {side} "
-            f"{_number(gate.threshold)} is wanted")
+    return (f"{gate.figure}{f' of {gate.component}' if gate.component else ''}: from {number(figures[0])} to "
+            f"{number(figures[-1])}, between {number(min(figures))} and {number(max(figures))}, where {side} "
+            f"{number(gate.threshold)} is wanted")
 
 
-def _number(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.4g}"
+def number(value: float) -> str:
+    """To four digits, but all of those before the point."""
+    return f"{value:,.0f}" if 1_000 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 def _clock(at: int) -> str:
-    return f"{iso(at)[:19].replace('T', ' ')} UTC"
+    return iso(at)[:19].replace("T", " ")

@@ -25,7 +25,7 @@ from .auth import may_read
 from .checklist import checklist_json
 from .context import AppDependency
 from .errors import HTTPError
-from .linechart import HEIGHT, LEFT, RIGHT, WIDTH, chart
+from .linechart import HEIGHT, LEFT, RIGHT, WIDTH, chart, number
 from .live import Json, alert_json, maybe_iso
 from .quality import health_json, quality_json
 from .rollouts import find, flags_json, phase_json
@@ -38,13 +38,13 @@ Alone = Annotated[bool, QueryParameter(name="alone", description="With its style
 
 @get("/api/monitoring/migration-report", guards=[may_read])
 async def migration_report(
-    app: AppDependency, number: Number = None,
+    app: AppDependency, wanted: Number = None,
     format: FromQuery[Literal["json", "html"]] = "json",  # noqa: A002 - as the live dashboard has it
     alone: Alone = False,
 ) -> Response[dict[str, Json]] | Template:
     """The report of a rollout, the latest without a number: phases, gates over time, audit, incidents, checklist."""
     try:
-        found = await asyncio.to_thread(_gathered, app, number)
+        found = await asyncio.to_thread(_gathered, app, wanted)
     except StateError as error:
         raise HTTPError(503, "not_known", f"the report cannot be told now: {error}",
                         headers={"Retry-After": "5"}) from None
@@ -56,8 +56,8 @@ async def migration_report(
         {"Content-Disposition": f'attachment; filename="{name}"'} if alone else {}))
 
 
-def _gathered(app: App, number: str | None) -> Report:
-    return gather(app, latest(app) if number is None else find(app, number))
+def _gathered(app: App, wanted: str | None) -> Report:
+    return gather(app, latest(app) if wanted is None else find(app, wanted))
 
 
 def report_json(report: Report, app: App) -> dict[str, Json]:
@@ -142,7 +142,7 @@ def page(report: Report, document: dict[str, Json], *, alone: bool) -> dict[str,
     return {
         "report": document, "charts": {(passage.name, curve.gate.name): chart(curve)
                                        for passage in passages for curve in passage.curves},
-        "style": STYLE.read_text() if alone else None, "version": __version__, "when": when, "number": number,
+        "style": STYLE.read_text() if alone else None, "version": __version__, "when": when, "number": shown,
         "span": span, "width": WIDTH, "height": HEIGHT, "left": LEFT, "right": WIDTH - RIGHT,
     }
 
@@ -152,9 +152,9 @@ def when(moment: str | None) -> str:
     return "–" if moment is None else moment[:19].replace("T", " ")
 
 
-def number(value: float | None, unit: str = "") -> str:
+def shown(value: float | None, unit: str = "") -> str:
     """A figure with its unit, or a dash."""
-    return "–" if value is None else f"{value:.6g}{unit}"
+    return "–" if value is None else number(value) + unit
 
 
 def span(seconds: float | None) -> str:
