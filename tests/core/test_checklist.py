@@ -102,6 +102,9 @@ def test_one_that_cannot_be_told_is_unknown_alone(name: str) -> None:
     ("quality", (quality(compared={}),), "unknown", "Nothing was compared yet"),
     ("quality", (quality(calls={}, expected=0, present=0, valid=0, newest=None, compared={}),), "unknown",
      "No real data was read of c."),
+    ("quality", (quality(compared={}), quality(
+        calls={}, expected=0, present=0, valid=0, newest=None, compared={})), "unknown",
+     "would prove 95 %. No real data was read of c."),
     ("quality", (), "unknown", "there is no component"),
     ("quality", (replace(quality(), quality=95.0),), "unmet", "Not above 95 %: c 95 %."),
     ("quality", (replace(quality(), quality=95.1),), "met", "c 95.1 %"),

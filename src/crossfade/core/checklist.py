@@ -126,13 +126,14 @@ def _quality(found: Sequence[Quality] | Unknown) -> Judged:
     if isinstance(found, Unknown) or not found:
         return _unknown(found if isinstance(found, Unknown) else Unknown("there is no component"))
     figures: Figures = {quality.component: quality.quality for quality in found}
-    for status, standing in ((Status.FAIL, Standing.UNMET), (Status.INCONCLUSIVE, Standing.UNKNOWN)):
-        told = [f"{quality.component}: {quality.sentence}" for quality in found if quality.status is status]
-        if told:
-            return standing, " ".join(told), figures
-    unread = [quality.component for quality in found if quality.status is Status.NO_DATA]
-    if unread:
-        return Standing.UNKNOWN, f"No real data was read of {_listed(unread)}.", figures
+    failing, open_ = (" ".join(f"{one.component}: {one.sentence}" for one in found if one.status is status)
+                      for status in (Status.FAIL, Status.INCONCLUSIVE))
+    unread = _listed([one.component for one in found if one.status is Status.NO_DATA])
+    if failing:
+        return Standing.UNMET, failing, figures
+    if open_ or unread:
+        unread = f"No real data was read of {unread}." if unread else ""
+        return Standing.UNKNOWN, f"{open_} {unread}".strip(), figures
     low = [f"{one.component} {_percent(one.quality)}" for one in found if (one.quality or 0) <= GUIDE.quality]
     if low:
         return Standing.UNMET, f"Not above {GUIDE.quality:g} %: {_listed(low)}.", figures
