@@ -81,6 +81,7 @@ def test_what_holds_a_soak_is_told_and_nobody_guesses_its_end() -> None:
     now = told(story)
     assert len(now.blockers) == 2  # the soak is over, and they keep it from going on
     assert (now.risks, now.estimated_completion) == ((), None)
+    assert now.progress == 100 * 5 * MINUTE / WHOLE  # to wait longer is no progress
 
 
 def test_a_pause_a_process_and_a_trouble_hold_it() -> None:
