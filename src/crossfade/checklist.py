@@ -1,6 +1,6 @@
 """Gathers what the guide's success criteria are judged by. What cannot be found out just now is unknown, with why."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
@@ -23,7 +23,7 @@ from crossfade.core.criterion import (
     Unknown,
 )
 from crossfade.core.fact import of_quality
-from crossfade.core.flag import PERCENT, USE_REAL, Stage, names_of, share, stage
+from crossfade.core.flag import Stage, names_of, own, share, stage
 from crossfade.core.gate import Fact, Gate, Verdict, judge
 from crossfade.core.quality import Quality
 from crossfade.core.rollout import Move, Status
@@ -48,19 +48,17 @@ class CriterionError(ValueError):
     """Nobody can sign for this criterion: it is measured, or there is none of the name. The message says which can."""
 
 
-def rows(app: App, *, behind: Callable[[], Sequence[str]] = tuple,
-         retired: Callable[[], Collection[str]] = frozenset) -> tuple[Row, ...]:
-    """The checklist as it stands; it asks both stores. Never raises.
+def rows(app: App, behind: Sequence[str]) -> tuple[Row, ...]:
+    """The checklist as it stands; it asks both stores, and belongs into a thread. Never raises.
 
-    ``behind``: processes that are not known to have the newest flags; ``retired``: components that have no mock any
-    more.
+    ``behind``: what ``app.behind`` says, which is to be asked on the event loop.
     """
     return checklist(Facts(
-        flags=_found(lambda: _switches(app, behind(), retired())), tracking=_found(lambda: _tracked(app)),
+        flags=_found(lambda: _switches(app, behind)), tracking=_found(lambda: _tracked(app)),
         business=_found(lambda: _business(app)), aggregation=_found(lambda: _counted(app)),
         quality=_found(lambda: _qualities(app)), latency=_found(lambda: _answered(app)),
         errors=_found(lambda: _failed(app)), rollback=_found(lambda: _rehearsed(app)),
-        mocks=_found(lambda: _mocks(app, retired())), documentation=_found(lambda: _documented(app)),
+        mocks=_found(lambda: _mocks(app)), documentation=_found(lambda: _documented(app)),
     ))
 
 
@@ -80,9 +78,9 @@ def _found(look: Callable[[], Found]) -> Found | Unknown:
         return Unknown(str(error))
 
 
-def _switches(app: App, behind: Sequence[str], retired: Collection[str]) -> Switches:
-    there = {row.name for row in app.state.flag_rows()}
-    wanted = names_of(one.flag for name, one in app.reader.components.items() if name not in retired)
+def _switches(app: App, behind: Sequence[str]) -> Switches:
+    there, retired = {row.name for row in app.state.flag_rows()}, app.state.flags().retired
+    wanted = names_of(one.flag for one in app.reader.components.values() if one.flag not in retired)
     return Switches(len(there & set(wanted)), tuple(name for name in wanted if name not in there), tuple(behind))
 
 
@@ -151,16 +149,16 @@ def _judged(found: Sequence[Quality], figure: str, most: float) -> tuple[Verdict
 
 def _rehearsed(app: App) -> Rehearsed | None:
     """The last drill or the last rollout that went back, whichever is later."""
-    drill = next(iter(app.state.rollouts.drills(1)), None)
+    drill, held = next(iter(app.state.rollouts.drills(1)), None), app.drills.last()
     reverted = next((one for one in app.state.rollouts.latest(100) if one.state.status is Status.REVERTED), None)
-    found = [_of_drill(drill)] if drill is not None else []
+    found = [_of_drill(drill, holds=held is not None)] if drill is not None else []
     if reverted is not None:
         found.append(_of_reverted(app, reverted))
     return max(found, key=lambda one: one.at, default=None)
 
 
-def _of_drill(drill: Drill) -> Rehearsed:
-    return Rehearsed(drill.at, f"a drill by {drill.who}", drill.micros, drill.processes, drill.problem)
+def _of_drill(drill: Drill, *, holds: bool) -> Rehearsed:
+    return Rehearsed(drill.at, f"a drill by {drill.who}", drill.micros, drill.processes, drill.problem, holds)
 
 
 def _of_reverted(app: App, rollout: Rollout) -> Rehearsed:
@@ -171,22 +169,21 @@ def _of_reverted(app: App, rollout: Rollout) -> Rehearsed:
     return Rehearsed(rollout.state.seen_at, f"the way back of rollout {rollout.id} ({rollout.plan.name})", took, None)
 
 
-def _mocks(app: App, retired: Collection[str]) -> Mocks:
+def _mocks(app: App) -> Mocks:
     """Of components that are real only what was served since they are; whole hours, as that is kept."""
     flags, now = app.state.flags(), app.clock.now()
-    stages = {name: stage(flags, one.flag) for name, one in app.reader.components.items() if name not in retired}
-    if any(found is not Stage.REAL_ONLY for found in stages.values()):
-        return Mocks(tuple(Mocked(name, stages.get(name, Stage.REAL_ONLY), name in retired, 0, 0)
-                           for name in app.reader.components), None)
-    switches = [row.changed_at for row in app.state.flag_rows()
-                if row.name.startswith((USE_REAL, PERCENT)) or row.name == "fallback_on_error"]
+    stages = {name: stage(flags, one.flag) for name, one in app.reader.components.items()}
+    if not set(stages.values()) <= {Stage.REAL_ONLY, Stage.RETIRED}:
+        return Mocks(tuple(Mocked(name, found, 0, 0) for name, found in stages.items()), None)
+    names = {name for one in app.reader.components.values() for name in own(one.flag)[:2]} | {"fallback_on_error"}
+    switches = [row.changed_at for row in app.state.flag_rows() if row.name in names]
     window = Window(-(-max([now - WATCHED, *switches]) // HOUR) * HOUR, now + 1)
-    return Mocks(tuple(_mocked(app, name, window, retired=name in retired) for name in app.reader.components), window)
+    return Mocks(tuple(_mocked(app, name, found, window) for name, found in stages.items()), window)
 
 
-def _mocked(app: App, name: str, window: Window, *, retired: bool) -> Mocked:
+def _mocked(app: App, name: str, found: Stage, window: Window) -> Mocked:
     tally = app.observer.tally(name, window.since, max(window.since, window.until))
-    return Mocked(name, Stage.REAL_ONLY, retired, sum(tally.served.values()), tally.synthetic)
+    return Mocked(name, found, sum(tally.served.values()), tally.synthetic)
 
 
 def _documented(app: App) -> Documented:

@@ -1,6 +1,6 @@
 """Gathers the report of a migration: of a rollout, or of the flags where there has been none."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
@@ -46,10 +46,10 @@ class Report(Struct, frozen=True):
     checklist: tuple[Row, ...]
 
 
-def gather(app: App, rollout: Rollout | None, checked: Sequence[Row] | None = None) -> Report:
+def gather(app: App, rollout: Rollout | None, behind: Sequence[str]) -> Report:
     """The report of the rollout, or of the flags without one. Raises StateError when the control database is away.
 
-    ``checked``: the checklist, where it has been made already.
+    ``behind``: what ``app.behind`` says, which is to be asked on the event loop; all else belongs into a thread.
     """
     now = app.clock.now()
     since, until = _span(app, rollout, now)
@@ -58,21 +58,19 @@ def gather(app: App, rollout: Rollout | None, checked: Sequence[Row] | None = No
     drill = next((drill for drill in app.state.rollouts.drills(100) if drill.at <= until), None)
     incidents = app.state.alerts_between(since, until, MOST_INCIDENTS)
     return Report(
-        now, since, until, rollout, standing(app, rollout), story, app.state.audit_between(since, until, MOST_ENTRIES),
-        drill, tuple(reversed(incidents)), app.monitor.health(), app.monitor.view.qualities, app.monitor.trouble,
-        tuple(rows(app) if checked is None else checked),
+        now, since, until, rollout, standing(app, rollout, behind), story,
+        app.state.audit_between(since, until, MOST_ENTRIES), drill, tuple(reversed(incidents)),
+        app.monitor.health(), app.monitor.view.qualities, app.monitor.trouble, rows(app, behind),
     )
 
 
-def standing(app: App, rollout: Rollout | None, *, behind: Callable[[], Sequence[str]] = tuple) -> Migration:
-    """How the migration stands by this rollout, or by the flags alone. Raises StateError.
-
-    ``behind``: processes that are not known to have the newest flags.
+def standing(app: App, rollout: Rollout | None, behind: Sequence[str]) -> Migration:
+    """How the migration stands by this rollout, or by the flags alone. Raises StateError. ``behind``: as for `gather`.
     """
-    drill = next(iter(app.state.rollouts.drills(1)), None)
+    drill = app.drills.last()
     around = Around(
         app.state.flags(), {name: one.flag for name, one in app.reader.components.items()}, app.alerts.live(),
-        app.monitor.view.qualities, None if drill is None else Drilled(drill.at, drill.problem), tuple(behind()),
+        app.monitor.view.qualities, None if drill is None else Drilled(drill.at, drill.problem), tuple(behind),
         app.controller.trouble, switched_at(app),
     )
     found = None if rollout is None else Underway(

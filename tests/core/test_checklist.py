@@ -48,8 +48,8 @@ def mocks(*parts: Mocked, hours: int = 30) -> Mocks:
     return Mocks(parts, Window(NOW - hours * HOUR, NOW))
 
 
-REAL_ONLY = Mocked("a", Stage.REAL_ONLY, retired=False, served=100, synthetic=0)
-RETIRED = replace(REAL_ONLY, retired=True)
+REAL_ONLY = Mocked("a", Stage.REAL_ONLY, served=100, synthetic=0)
+RETIRED = replace(REAL_ONLY, stage=Stage.RETIRED)
 GOOD: dict[str, Any] = {
     "flags": Switches(14, (), ()), "tracking": Tracked(5, 100, 98, 2, 0), "business": judge(VALID, Fact(100, 60)),
     "aggregation": Counted("2026-09-20", NOW, 30, ()), "quality": (quality(),),
@@ -119,6 +119,7 @@ def test_one_that_cannot_be_told_is_unknown_alone(name: str) -> None:
     ("errors", Failed(WINDOW, (ERRORS_GOOD,)), "met", "Since 2026-09-21 13:58 UTC"),
     ("rollback", None, "unmet", "No rollback has been rehearsed"),
     ("rollback", replace(DRILL, problem="web-2 did not answer."), "unmet", "did not work: web-2 did not answer."),
+    ("rollback", replace(DRILL, holds=False), "unknown", "but the flags, components or settings have changed since."),
     ("rollback", DRILL, "met", "A drill by ann at 2026-09-21 14:13 UTC had the flags back in 86.4 ms."),
     ("rollback", Rehearsed(NOW, "the way back of rollout 2", None, None), "met", "had the flags back."),
     ("mocks", mocks(RETIRED, replace(REAL_ONLY, stage=Stage.LIVE)), "unmet", "a is live"),
@@ -167,7 +168,7 @@ ODD = {
     "errors": st.builds(Failed, WINDOWS, st.lists(VERDICTS).map(tuple)),
     "rollback": st.none() | st.builds(Rehearsed, COUNTS, st.text(), st.none() | COUNTS, COUNTS, st.none() | st.text()),
     "mocks": st.builds(Mocks, st.lists(st.builds(
-        Mocked, st.text(), st.sampled_from(list(Stage)), st.booleans(), COUNTS, COUNTS)).map(tuple),
+        Mocked, st.text(), st.sampled_from(list(Stage)), COUNTS, COUNTS)).map(tuple),
         st.none() | WINDOWS),
     "documentation": st.builds(Documented, TEXTS, TEXTS, st.none() | st.builds(
         Statement, st.text(), COUNTS, st.text())),

@@ -99,7 +99,8 @@ def test_who_waits_for_somebody_says_for_whom() -> None:
     story = Story(Plan("p", (replace(AT_ONCE, approval=True), LAST)))
     story.tick()
     now = told(story)
-    assert (now.phase, now.blockers) == ("system: waiting", ("system waits: somebody must approve it.",))
+    assert (now.phase, now.blockers) == ("system: waiting", (" ".join(story.made.said),))
+    assert "somebody must approve it" in now.blockers[0]
     assert (now.progress, now.estimated_completion) == (0, None)
 
 

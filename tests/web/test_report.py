@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import jinja2
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from crossfade import checklist as gatherer
 from crossfade.app import App
@@ -22,11 +23,10 @@ from crossfade.core.flag import ALL
 from crossfade.core.gate import Fact, Gate
 from crossfade.core.plan import Phase, Plan
 from crossfade.core.rollout import Action, Command, State
-from crossfade.report import gather, latest, standing
+from crossfade.report import Report, gather, latest, standing
 from crossfade.settings import Settings
 from crossfade.sources.component import Sample
 from crossfade.sources.function import FunctionSource
-from crossfade.state.rollouts import Drill
 from crossfade.web.report import migration_json, page, report_json, shown, span, when
 
 NOW = 1_790_000_000 * SECOND
@@ -50,7 +50,7 @@ class House:
         self.facts: dict[str, Fact] = {ERRORS.name: Fact(0, 50)}
         self.controller = Controller(
             self.app.state.rollouts, self.app.state.refresh, self.clock, measure=self.measure, holder="test",
-            behind=tuple, changed=lambda: None)
+            behind=lambda _: (), changed=lambda: None)
 
     async def measure(self, _plan: Plan, _state: State, _now: int) -> Mapping[str, Fact]:
         return self.facts
@@ -65,15 +65,18 @@ class House:
 
     def report(self) -> dict:
         """As it goes over the wire."""
-        return json.loads(msgspec.json.encode(report_json(gather(self.app, latest(self.app)), self.app)))
+        return json.loads(msgspec.json.encode(report_json(self.gathered(), self.app)))
+
+    def gathered(self) -> Report:
+        return gather(self.app, latest(self.app), self.app.behind())
 
     def html(self, *, alone: bool = False) -> str:
-        found = gather(self.app, latest(self.app))
+        found = self.gathered()
         engine = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
         return engine.get_template("report.html").render(page(found, report_json(found, self.app), alone=alone))
 
-    def row(self, name: str, **more: object) -> Row:
-        return next(row for row in rows(self.app, **more) if row.name == name)  # type: ignore[arg-type]
+    def row(self, name: str) -> Row:
+        return next(row for row in rows(self.app, self.app.behind()) if row.name == name)
 
     def look(self) -> None:
         self.app.monitor.view = self.app.monitor.look()
@@ -93,8 +96,7 @@ def house(tmp_path: Path) -> Iterator[House]:
 
 
 def test_a_rollout_to_its_end(house: House) -> None:
-    drill = Drill(NOW, "ann", "x", (BUSINESS,), 1_500, 1, (), None)
-    house.app.state.rollouts.note_drill(drill)
+    drill = asyncio.run(house.app.drills.make("ann"))
     house.start("the board wants it")
     house.tick(30)
     found = house.report()
@@ -110,7 +112,8 @@ def test_a_rollout_to_its_end(house: House) -> None:
     assert gate["verdict"]["evidence"]["n"] == 50
     assert len(gate["figures"]) >= 5
     assert {entry["action"] for entry in found["audit"]} >= {"rollout.start", "rollout.begin", "flag.change", "drill"}
-    assert found["drill"]["milliseconds"] == 1.5
+    assert found["drill"]["milliseconds"] == drill.micros / 1_000
+    assert house.row("rollback").sentence.startswith("A drill by ann at 2026-09-21 14:13 UTC had the flags back in ")
     assert found["checklist"]["met"] is False
     assert len(found["checklist"]["criteria"]) == 10
     assert found["deeds"][-1]["move"] == "done"
@@ -241,7 +244,7 @@ def test_moments_and_figures_that_are_not_there_are_dashes() -> None:
 
 
 def test_a_fresh_server_has_its_flags_and_no_evidence_of_anything_else(house: House) -> None:
-    found = {row.name: row.standing.value for row in rows(house.app)}
+    found = {row.name: row.standing.value for row in rows(house.app, ())}
     assert found == {
         "flags": "met", "tracking": "unmet", "business": "unknown", "aggregation": "unknown", "quality": "unknown",
         "latency": "unknown", "errors": "unknown", "rollback": "unmet", "mocks": "unmet", "documentation": "unknown"}
@@ -249,7 +252,10 @@ def test_a_fresh_server_has_its_flags_and_no_evidence_of_anything_else(house: Ho
 
 def test_flags_are_met_while_every_process_has_them(house: House) -> None:
     assert house.row("flags").figures["flags"] == len(ALL)
-    assert house.row("flags", behind=lambda: ["web-2"]).standing is Standing.UNMET
+    with house.app.followers.joined("web-2", "its key"):
+        house.app.state.change_flags({"log_data_sources": True}, who="ann", at=NOW)
+        house.app.followers.publish(house.app.state.flags())
+        assert house.row("flags").sentence == "Not known to have the newest flags: web-2."
 
 
 def test_events_and_what_trackers_say(house: House) -> None:
@@ -304,11 +310,29 @@ def test_mocks_of_components_that_are_real_only(house: House) -> None:
     assert house.row("mocks").standing is Standing.MET
     assert house.row("mocks").figures["served"] == 4
     house.app.state.change_flags({"fallback_on_error": True}, who="ann", at=house.clock.now())
-    made = house.row("mocks", retired=lambda: ["businessMetrics"])
-    assert made.standing is Standing.UNMET
-    assert "businessMetrics is" not in made.sentence
-    assert house.row("mocks", retired=lambda: list(house.app.reader.components)).standing is Standing.MET
-    assert house.row("flags", retired=lambda: ["businessMetrics"]).figures["flags"] == len(ALL) - 3
+    assert house.row("mocks").standing is Standing.UNMET
+
+
+def test_a_retired_mock_is_the_best_evidence_that_it_is_gone(house: House) -> None:
+    house.app.state.change_flags({name: True for name in ALL if name.startswith("use_real_")} | {
+        "fallback_on_error": False}, who="ann", at=NOW)
+    for number, name in enumerate(house.app.reader.components, 1):
+        asyncio.run(house.app.retirements.retire(name, who="ann", despite="for a test"))
+        assert house.row("mocks").figures["retired"] == number
+        house.app.followers.publish(house.app.state.flags())
+        assert house.row("flags").figures["flags"] == len(ALL) - 3 * number
+    assert house.row("mocks").sentence == "The mocks of all 4 components are retired."
+    assert house.row("flags").standing is house.row("mocks").standing is Standing.MET
+
+
+def test_a_drill_of_another_configuration_is_no_evidence(house: House) -> None:
+    drill = asyncio.run(house.app.drills.make("ann"))
+    assert house.row("rollback").standing is Standing.MET
+    house.clock.advance(HOUR)
+    house.app.state.rollouts.note_drill(replace(drill, configuration="another", at=house.clock.now()))
+    assert house.row("rollback").standing is Standing.UNKNOWN
+    house.app.state.rollouts.note_drill(replace(drill, problem="web-2 did not answer", at=house.clock.now()))
+    assert house.row("rollback").standing is Standing.UNMET
 
 
 def test_somebody_signs_for_the_documentation_and_for_nothing_else(house: House) -> None:
@@ -347,7 +371,7 @@ def test_a_source_that_says_nothing_of_itself_is_named(house: House) -> None:
 
 def test_a_store_that_is_away_leaves_its_own_criteria_unknown(house: House) -> None:
     house.app.store.close()
-    found = {row.name: row for row in rows(house.app)}
+    found = {row.name: row for row in rows(house.app, ())}
     assert {name for name, row in found.items() if "Not known:" in row.sentence} >= {"tracking", "aggregation"}
     assert found["flags"].standing is Standing.MET
     assert found["rollback"].standing is Standing.UNMET
@@ -356,7 +380,7 @@ def test_a_store_that_is_away_leaves_its_own_criteria_unknown(house: House) -> N
 def test_a_pause_is_a_blocker_of_the_status(house: House) -> None:
     house.start()
     asyncio.run(house.controller.command(Command(Action.PAUSE, "ann", "lunch")))
-    found = migration_json(standing(house.app, latest(house.app), behind=lambda: ["web-2"]))
+    found = migration_json(standing(house.app, latest(house.app), ()))
     assert found["blockers"] == ["It is paused: ann paused it: lunch."]
     assert found["estimatedCompletion"] is None
     assert found["risks"] == ["No rollback was rehearsed: crossfade rollout drill does it."]

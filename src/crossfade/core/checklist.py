@@ -165,7 +165,7 @@ def _errors(found: Failed | Unknown) -> Judged:
 
 
 def _rollback(found: Rehearsed | Unknown | None) -> Judged:
-    """Unmet if there was none or the last did not work; else met."""
+    """Unmet if there was none or the last did not work; unknown if it holds no longer; else met."""
     if isinstance(found, Unknown):
         return _unknown(found)
     if found is None:
@@ -175,6 +175,9 @@ def _rollback(found: Rehearsed | Unknown | None) -> Judged:
     if found.problem is not None:
         return Standing.UNMET, (f"The last one, {found.what} at {_when(found.at)}, did not work: "
                                 f"{found.problem.rstrip('.')}."), figures
+    if not found.holds:
+        return Standing.UNKNOWN, (f"{_capital(found.what)} at {_when(found.at)} worked, but the flags, components or "
+                                  "settings have changed since."), figures
     time = "" if took is None else f" in {took:,.1f} ms"
     return Standing.MET, f"{_capital(found.what)} at {_when(found.at)} had the flags back{time}.", figures
 
@@ -183,7 +186,7 @@ def _mocks(found: Mocks | Unknown) -> Judged:
     """Met if all are retired, or if none could be and none was served for a day; unmet if one can be served."""
     if isinstance(found, Unknown) or not found.components:
         return _unknown(found if isinstance(found, Unknown) else Unknown("there is no component"))
-    left = [one for one in found.components if not one.retired]
+    left = [one for one in found.components if one.stage is not Stage.RETIRED]
     served, synthetic = sum(one.served for one in left), sum(one.synthetic for one in left)
     figures = {"retired": len(found.components) - len(left), "components": len(found.components), "served": served,
                "synthetic": synthetic}

@@ -113,6 +113,8 @@ class Rehearsed(Struct, frozen=True):
     """That had to have the flags back."""
     problem: str | None = None
     """Why it did not work."""
+    holds: bool = True
+    """Whether nothing that it depends on has changed since."""
 
 
 class Mocked(Struct, frozen=True):
@@ -120,7 +122,6 @@ class Mocked(Struct, frozen=True):
 
     component: str
     stage: Stage
-    retired: bool
     served: int
     """Readings since nothing may stand in for any real source."""
     synthetic: int

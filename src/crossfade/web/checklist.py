@@ -26,22 +26,22 @@ class Signed(msgspec.Struct, forbid_unknown_fields=True):
     reason: str
 
 
-@get("/api/checklist", guards=[may_read], sync_to_thread=True)
-def checklist(app: AppDependency) -> dict[str, Json]:
+@get("/api/checklist", guards=[may_read])
+async def checklist(app: AppDependency) -> dict[str, Json]:
     """The guide's ten success criteria: each met, unmet or unknown, with its evidence and the command that shows it."""
-    return checklist_json(app.clock.now(), rows(app))
+    return checklist_json(app.clock.now(), await asyncio.to_thread(rows, app, app.behind()))
 
 
 @post("/api/checklist/statements", guards=[may_change], status_code=201)
 async def state_criterion(request: AppRequest, app: AppDependency, data: JSONBody[Signed]) -> dict[str, Json]:
     """States a criterion that nothing can measure, ``documentation``; kept in the audit log, and shown as stated."""
     try:
-        await asyncio.to_thread(sign, app, data.criterion, who=actor(request.headers), reason=data.reason)
+        await asyncio.to_thread(sign, app, data.criterion, who=actor(request), reason=data.reason)
     except CriterionError as error:
         raise HTTPError(400, "not_signable", str(error)) from None
     except StateError as error:
         raise HTTPError(503, "not_stored", f"nothing was kept: {error}", headers={"Retry-After": "1"}) from None
-    return checklist_json(app.clock.now(), await asyncio.to_thread(rows, app))
+    return checklist_json(app.clock.now(), await asyncio.to_thread(rows, app, app.behind()))
 
 
 def checklist_json(at: int, found: Iterable[Row]) -> dict[str, Json]:

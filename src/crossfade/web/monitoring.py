@@ -58,7 +58,8 @@ async def migration(app: AppDependency) -> dict[str, Json]:
     """The migration at a glance: status, health, every component, recommendations and alerts."""
     view, trouble, status = app.monitor.view, app.monitor.trouble, None
     try:
-        status = migration_json(await asyncio.to_thread(lambda: standing(app, latest(app))))
+        behind = app.behind()
+        status = migration_json(await asyncio.to_thread(lambda: standing(app, latest(app), behind)))
     except StateError as error:
         trouble = f"the rollout cannot be told now: {error}"
     return {"status": status, **quality.migration_json(

@@ -1,6 +1,7 @@
 """The report of a migration over HTTP: for programs as JSON, for people as a page that prints."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,7 +20,7 @@ from crossfade.core.planfile import write
 from crossfade.report import Report, gather, latest
 from crossfade.state.audit import AuditEntry
 from crossfade.state.errors import StateError
-from crossfade.state.rollouts import Drill, Rollout
+from crossfade.state.rollouts import Rollout
 
 from .auth import may_read
 from .checklist import checklist_json
@@ -28,7 +29,7 @@ from .errors import HTTPError
 from .linechart import HEIGHT, LEFT, RIGHT, WIDTH, chart, number
 from .live import Json, alert_json, maybe_iso
 from .quality import health_json, quality_json
-from .rollouts import find, flags_json, phase_json
+from .rollouts import drill_json, find, flags_json, phase_json
 
 STYLE = Path(__file__).parent / "static" / "report.css"
 
@@ -44,7 +45,7 @@ async def migration_report(
 ) -> Response[dict[str, Json]] | Template:
     """The report of a rollout, the latest without a number: phases, gates over time, audit, incidents, checklist."""
     try:
-        found = await asyncio.to_thread(_gathered, app, wanted)
+        found = await asyncio.to_thread(_gathered, app, wanted, app.behind())
     except StateError as error:
         raise HTTPError(503, "not_known", f"the report cannot be told now: {error}",
                         headers={"Retry-After": "5"}) from None
@@ -56,8 +57,8 @@ async def migration_report(
         {"Content-Disposition": f'attachment; filename="{name}"'} if alone else {}))
 
 
-def _gathered(app: App, wanted: str | None) -> Report:
-    return gather(app, latest(app) if wanted is None else find(app, wanted))
+def _gathered(app: App, wanted: str | None, behind: Sequence[str]) -> Report:
+    return gather(app, latest(app) if wanted is None else find(app, wanted), behind)
 
 
 def report_json(report: Report, app: App) -> dict[str, Json]:
@@ -126,14 +127,8 @@ def deed_json(deed: Deed) -> dict[str, Json]:
             "said": list(deed.said), "changes": flags_json(deed.changes)}
 
 
-def drill_json(drill: Drill) -> dict[str, Json]:
-    return {"at": iso(drill.at), "who": drill.who, "flags": list(drill.flags), "milliseconds": drill.micros / 1_000,
-            "processes": drill.processes, "unanswered": list(drill.unanswered), "problem": drill.problem}
-
-
 def entry_json(entry: AuditEntry) -> dict[str, Json]:
-    return {"id": entry.id, "at": iso(entry.at), "who": entry.who, "action": entry.action, "subject": entry.subject,
-            "old": entry.old, "new": entry.new, "reason": entry.reason}
+    return {**msgspec.to_builtins(entry), "at": iso(entry.at)}
 
 
 def page(report: Report, document: dict[str, Json], *, alone: bool) -> dict[str, object]:
