@@ -222,3 +222,14 @@ def test_days_have_the_length_that_their_zone_gives_them(house):
     house.aggregator.heal()
     assert house.row(YESTERDAY) == (2, 0, 0, None)
     assert aggregator_module.QUIET_DAYS >= 30
+
+
+def test_what_lacks_is_named_in_order_and_nothing_is_counted_by_asking(house):
+    before = YESTERDAY - timedelta(days=1)
+    house.load((YESTERDAY, "file_processed"), (before, "file_processed"), (TODAY, "file_processed"))
+    assert house.aggregator.lacking() == [before, YESTERDAY]
+    assert house.row(YESTERDAY) is None
+    house.aggregator.heal()
+    assert house.aggregator.lacking() == []
+    house.load((before, "file_processed"))
+    assert house.aggregator.lacking() == [before]

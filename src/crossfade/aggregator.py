@@ -85,6 +85,11 @@ class Aggregator:
             touched = self._store.days_touched(0)
             self._state.put_daily_stats(self.count({day: touched.get(day, 0) for day in days}, self._clock.now()))
 
+    def lacking(self) -> list[date]:
+        """The closed days that should have their row and have none, or one from before later events. In order."""
+        today = self._days.of(self._clock.now())
+        return sorted(self._wanted(self._store.days_touched(0), today, first_look=True))
+
     def count(self, wanted: Mapping[date, int], now: int) -> list[DailyStats]:
         """The statistics of days, each with the last segment that touched it."""
         if not wanted:

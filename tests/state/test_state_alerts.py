@@ -271,3 +271,19 @@ def test_what_is_stored_is_what_the_steps_say(
             assert all(stored[alert.id] == alert for alert in made.alerts)
             assert set(state.live_alerts()) == {alert for alert in made.alerts if alert.live}
         assert len(state.deliveries(["business", "history"], since=0)) == notices
+
+
+def test_alerts_that_were_open_in_a_span(state: State) -> None:
+    opened(state, ERRORS, at=100)
+    look(state, 150, pace=Pace(pending=0, hold=20, reopen_within=200))
+    look(state, 200, pace=Pace(pending=0, hold=20, reopen_within=200))
+    opened(state, ROWS, at=500)
+
+    def found(since: int, until: int, limit: int = 10) -> list[str]:
+        return [alert.key.check for alert in state.alerts_between(since, until, limit)]
+
+    assert found(0, 99) == []
+    assert found(0, 100) == found(150, 160) == ["errors"]
+    assert found(200, 499) == []
+    assert found(0, 500) == ["rows", "errors"]
+    assert found(0, 500, 1) == found(600, 700) == ["rows"]

@@ -232,3 +232,13 @@ def test_the_audit_log_replayed_gives_the_flags(
             expected |= step
         replayed = {entry.subject: entry.new == "true" for entry in reversed(state.audit())}
         assert replayed == expected == state.flags().values == state.refresh().values
+
+
+def test_the_audit_log_of_a_span_in_its_order_and_what_somebody_signs(state: State) -> None:
+    for at in (10, 20, 30):
+        state.sign("checklist: documentation", who="ann", at=at, reason=f"page {at}")
+    assert [entry.at for entry in state.audit_between(10, 20, 10)] == [10, 20]
+    assert [entry.reason for entry in state.audit_between(0, 100, 2)] == ["page 10", "page 20"]
+    assert state.audit_between(31, 40, 10) == ()
+    newest, = state.audit(1, subject="checklist: documentation")
+    assert (newest.action, newest.who, newest.reason) == ("checklist.sign", "ann", "page 30")

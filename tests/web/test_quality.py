@@ -127,12 +127,12 @@ def migration(*names: str, trouble: str | None = None) -> dict:
 
 def test_the_migration_at_a_glance() -> None:
     found = migration(*PARTS)
-    assert found["status"] == "1 of 3 components are real"
+    assert found["summary"] == "1 of 3 components are real"
     assert (found["at"], found["trouble"]) == ("2026-09-21T14:13:20Z", None)
     assert (found["health"], found["healthComponent"]) == (health([told("bad")]).value, "bad")
     assert [one["name"] for one in found["components"]] == list(PARTS)
     assert {advice["component"] for advice in found["recommendations"]} == {"bad"}
-    assert migration()["status"] == "0 of 0 components are real"
+    assert migration()["summary"] == "0 of 0 components are real"
     assert migration("good", trouble="the disk is full")["trouble"] == "the disk is full"
 
 

@@ -53,6 +53,10 @@ class Client:
     def get(self, path: str, **query: str | int) -> Json:
         return self._ask("GET", path, None, query)
 
+    def text(self, path: str, **query: str | int) -> str:
+        """For what is no JSON."""
+        return self._answer("GET", path, None, query).text
+
     def patch(self, path: str, body: Json, **query: str) -> Json:
         return self._ask("PATCH", path, body, query)
 
@@ -78,6 +82,13 @@ class Client:
             raise CommandError(str(error)) from None
 
     def _ask(self, method: str, path: str, body: Json, query: Mapping[str, str | int]) -> Json:
+        try:
+            answer: Json = self._answer(method, path, body, query).json()
+        except ValueError:
+            raise CommandError(f"what answers at {self.url} is no Crossfade server") from None
+        return answer
+
+    def _answer(self, method: str, path: str, body: Json, query: Mapping[str, str | int]) -> httpx.Response:
         headers = {"X-Crossfade-Actor": f"{getpass.getuser()}@{socket.gethostname()}"}
         if self._keys.admin_token:
             headers["Authorization"] = f"Bearer {self._keys.admin_token}"
@@ -88,17 +99,10 @@ class Client:
             raise Unreachable(f"no server answers at {self.url} ({error}): start one with `crossfade serve`, or name "
                               "it with --url") from None
         if response.is_success:
-            return self._said(response)
+            return response
         refused = _object(response)
         told = str(refused.get("message", response.text[:200]))
         raise Refused(f"{self.url} answered {response.status_code}: {told}", response.status_code, refused)
-
-    def _said(self, response: httpx.Response) -> Json:
-        try:
-            answer: Json = response.json()
-        except ValueError:
-            raise CommandError(f"what answers at {self.url} is no Crossfade server") from None
-        return answer
 
 
 def _patience(environment: Mapping[str, str]) -> float:

@@ -204,6 +204,24 @@ def retire(
 
 
 @app.command()
+def checklist(
+    sign: Annotated[str | None, typer.Option(metavar="CRITERION", help="State a criterion that nothing can measure: "
+                                             "documentation.", show_default=False)] = None,
+    reason: Annotated[str, typer.Option(help="On what ground, for the audit log.", show_default=False)] = "", *,
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Judges the guide's ten success criteria by what is measured. Exit status 1 unless all are met."""
+    from crossfade.cli import checklist as command
+
+    if sign is None:
+        command.show(url=url, data=data, as_json=as_json)
+        return
+    if not reason.strip():
+        raise typer.BadParameter("a statement needs a reason", param_hint="--reason")
+    command.sign(sign, reason=reason, url=url, data=data, as_json=as_json)
+
+
+@app.command()
 def quality(
     component: Annotated[str | None, typer.Argument(help="One component, with all that is known of it.",
                                                     show_default=False)] = None,

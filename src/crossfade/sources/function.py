@@ -19,6 +19,7 @@ class FunctionSource:
 
     def __init__(self, function: Function) -> None:
         self._function = function
+        self.__doc__ = function.__doc__  # what it is, only the function says
         self._is_async = inspect.iscoroutinefunction(function)
         self._busy = Lock()
 

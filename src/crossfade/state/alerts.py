@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, or_, select, update
 
 from crossfade.core.alert import (
     Alert,
@@ -38,6 +38,12 @@ def live(connection: Connection) -> tuple[Alert, ...]:
 def history(connection: Connection, *, limit: int, before_id: int | None) -> tuple[Alert, ...]:
     """All of them, the newest first."""
     return _find(connection, alerts.c.id > 0 if before_id is None else alerts.c.id < before_id, limit=limit)
+
+
+def between(connection: Connection, since: int, until: int, limit: int) -> tuple[Alert, ...]:
+    """Those that opened before the end of the span, and were not closed before it began: the newest first."""
+    return _find(connection, and_(alerts.c.opened_at <= until, or_(alerts.c.closed_at.is_(None),
+                                                                   alerts.c.closed_at > since)), limit=limit)
 
 
 def put(connection: Connection, before: Iterable[Alert], made: Transitions) -> Transitions:

@@ -28,16 +28,23 @@ def write(
     return connection.execute(entry.returning(audit.c.id)).scalar_one()
 
 
+_COLUMNS = (audit.c.id, audit.c.at, audit.c.who, audit.c.action, audit.c.subject, audit.c.old, audit.c.new,
+            audit.c.reason)
+
+
 def latest(
     connection: Connection, *, limit: int, before_id: int | None, subject: str | None,
 ) -> tuple[AuditEntry, ...]:
     """Entries, newest first: those before a number, of one subject, or all."""
-    query = select(
-        audit.c.id, audit.c.at, audit.c.who, audit.c.action, audit.c.subject,
-        audit.c.old, audit.c.new, audit.c.reason,
-    ).order_by(audit.c.id.desc()).limit(limit)
+    query = select(*_COLUMNS).order_by(audit.c.id.desc()).limit(limit)
     if before_id is not None:
         query = query.where(audit.c.id < before_id)
     if subject is not None:
         query = query.where(audit.c.subject == subject)
+    return tuple(AuditEntry(*row) for row in connection.execute(query))
+
+
+def between(connection: Connection, since: int, until: int, limit: int) -> tuple[AuditEntry, ...]:
+    """The first entries of a span, both ends included, in their order."""
+    query = select(*_COLUMNS).where(audit.c.at.between(since, until)).order_by(audit.c.id).limit(limit)
     return tuple(AuditEntry(*row) for row in connection.execute(query))

@@ -180,6 +180,16 @@ class State:
         with self._database.reading() as connection:
             return audit.latest(connection, limit=limit, before_id=before_id, subject=subject)
 
+    def audit_between(self, since: int, until: int, limit: int) -> tuple[AuditEntry, ...]:
+        """The first audit entries of a span, both ends included, in their order."""
+        with self._database.reading() as connection:
+            return audit.between(connection, since, until, limit)
+
+    def sign(self, subject: str, *, who: str, at: int, reason: str) -> None:
+        """Keep in the audit log what somebody states."""
+        with self._database.writing() as connection:
+            audit.write(connection, at=at, who=who, action="checklist.sign", subject=subject, reason=reason)
+
     # Scans
 
     def record_scans(self, events: Sequence[ScanEvent], *, follower: str, segment: int) -> None:
@@ -320,6 +330,11 @@ class State:
         """All of them, the newest first; `before_id` is the last one of the page before."""
         with self._database.reading() as connection:
             return alerts.history(connection, limit=limit, before_id=before_id)
+
+    def alerts_between(self, since: int, until: int, limit: int) -> tuple[Alert, ...]:
+        """Those that were open at some time of a span, the newest first."""
+        with self._database.reading() as connection:
+            return alerts.between(connection, since, until, limit)
 
     def acknowledge_alert(self, number: int, *, who: str, at: int, note: str | None = None) -> Alert:
         """Note, with an audit row, that somebody knows. Raises AlertError when there is no such open alert."""

@@ -43,6 +43,11 @@ class Rollout(Struct, frozen=True):
     """At the last tick."""
     verdicts: tuple[Verdict, ...]
 
+    @property
+    def subject(self) -> str:
+        """What it is called in the audit log."""
+        return f"rollout {self.id}: {self.plan.name}"
+
 
 class Step(Struct, frozen=True):
     """Something that a rollout did, or how it stood."""
@@ -131,7 +136,7 @@ class Rollouts:
                 state=_json(state), said=_json(said), verdicts="[]",
             ).returning(rollouts)).one()
             made = _meant(row)
-            audit.write(connection, at=at, who=who, action="rollout.start", subject=_subject(made), reason=reason,
+            audit.write(connection, at=at, who=who, action="rollout.start", subject=made.subject, reason=reason,
                         new=plan.phases[state.phase].name)
         return made
 
@@ -157,7 +162,7 @@ class Rollouts:
                 _note(connection, rollout, decision, at=at, who=who)
             if decision.move is not Move.HOLD or decision.refused is not None or reason is not None:
                 audit.write(
-                    connection, at=at, who=who, subject=_subject(rollout), old=rollout.state.status.value,
+                    connection, at=at, who=who, subject=rollout.subject, old=rollout.state.status.value,
                     new=state.status.value, reason=told[:1_000],
                     action="rollout.refused" if decision.refused is not None else f"rollout.{decision.move}")
         return _meant(row)
@@ -226,7 +231,7 @@ def _end(connection: Connection, live: Rollout, taken: Mapping[str, FlagValue], 
         update(rollouts).where(rollouts.c.id == live.id)
         .values(turn=live.turn + 1, over=True, state=_json(state), said=_json(decision.said)))
     _note(connection, live, decision, at=at, who=who)
-    audit.write(connection, at=at, who=who, action="rollout.reverted", subject=_subject(live),
+    audit.write(connection, at=at, who=who, action="rollout.reverted", subject=live.subject,
                 old=live.state.status.value, new=Status.REVERTED.value, reason=why)
 
 
@@ -235,10 +240,6 @@ def _note(connection: Connection, rollout: Rollout, decision: Decision, *, at: i
     connection.execute(insert(rollout_steps).values(
         rollout=rollout.id, at=at, who=who, move=decision.move.value, phase=state.phase, step=state.step,
         said=_json(decision.said), changes=_json(decision.changes), verdicts=_json(decision.verdicts)))
-
-
-def _subject(rollout: Rollout) -> str:
-    return f"rollout {rollout.id}: {rollout.plan.name}"
 
 
 def _json(value: object) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated
 from litestar import Router, get
 from litestar.params import FromQuery, QueryParameter
 
+from crossfade.report import latest, standing
 from crossfade.state.errors import StateError
 from crossfade.store.port import StoreError
 
@@ -14,6 +15,7 @@ from .auth import may_read
 from .context import AppDependency
 from .errors import HTTPError
 from .live import Json, alert_json
+from .report import migration_json
 
 Rows = Annotated[int, QueryParameter(ge=1, le=10_000, description="Trackers to list, those that need a look first.")]
 WindowText = Annotated[str | None, QueryParameter(name="window", description="15m, 24h, 7d, or a moment in ISO 8601 "
@@ -54,12 +56,17 @@ async def data_quality(
 @get("/api/monitoring/migration", guards=[may_read])
 async def migration(app: AppDependency) -> dict[str, Json]:
     """The migration at a glance: status, health, every component, recommendations and alerts."""
-    view = app.monitor.view
-    return quality.migration_json(
+    view, trouble, status = app.monitor.view, app.monitor.trouble, None
+    try:
+        behind = app.behind()
+        status = migration_json(await asyncio.to_thread(lambda: standing(app, latest(app), behind)))
+    except StateError as error:
+        trouble = f"the rollout cannot be told now: {error}"
+    return {"status": status, **quality.migration_json(
         view.at, app.monitor.health(), view.qualities, app.reader.components, app.state.flags(),
         recommendations=app.monitor.recommendations(), alerts=[alert_json(alert) for alert in app.alerts.live()],
-        trouble=app.monitor.trouble,
-    )
+        trouble=trouble,
+    )}
 
 
 HANDLERS = (monitoring_ledger, data_quality, migration)

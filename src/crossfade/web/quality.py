@@ -66,7 +66,7 @@ def migration_json(at: int, health: Health, qualities: Iterable[Quality], compon
     return {
         "at": iso(at),
         "trouble": trouble,
-        "status": f"{len(real)} of {len(told)} components are real",
+        "summary": f"{len(real)} of {len(told)} components are real",
         "health": health.value,
         "healthComponent": health.component,
         "healthSentence": health.sentence,

@@ -25,11 +25,13 @@ from crossfade.monitor import FED_BY_EVENTS
 from . import (
     alerting,
     api,
+    checklist,
     dashboard,
     figures,
     following,
     metrics,
     monitoring,
+    report,
     retire,
     rollback,
     rollouts,
@@ -44,7 +46,8 @@ from .events import PREFIX, Events
 from .requestid import current, id_of, naming
 from .stream import Stream, framed
 
-PARTS = (dashboard, api, figures, monitoring, alerting, metrics, rollback, rollouts, following, retire, signin, users)
+PARTS = (dashboard, api, figures, monitoring, alerting, metrics, rollback, rollouts, following, retire, signin, users,
+         checklist, report)
 """The pages and the parts of the API, each with its ``HANDLERS``."""
 Answer = Response[dict[str, str]] | Response[bytes] | Template
 HERE = Path(__file__).parent

@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -192,3 +192,18 @@ def drill(
         command.past(url=url, data=data, as_json=as_json)
     else:
         command.drill(everything=everything, url=url, data=data, as_json=as_json)
+
+
+@app.command("report")
+def report(
+    number: Annotated[int | None, typer.Argument(min=1, help="Which rollout.", show_default="the latest")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", dir_okay=False, show_default="standard output",
+                                                help="A file; .html gives a page that prints well.")] = None,
+    chosen: Annotated[Literal["json", "html"] | None, typer.Option("--format", show_default="by the file's name",
+                                                                 help="json or html.")] = None, *,
+    url: Url = None, data: Data = None,
+) -> None:
+    """Reports a rollout: phases, gates over time, who did what, incidents, the success criteria."""
+    from crossfade.cli import report as command
+
+    command.report(number, output=output, chosen=chosen, url=url, data=data)
