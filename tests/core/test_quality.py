@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crossfade.core.clock import SECOND
@@ -18,6 +18,7 @@ from .tally_samples import NOW, WINDOW, ledgers, quality, tallies
 # What holds of any tally
 
 
+@example(Tally("c", calls={"real": 1}, errors={"real": {"failed": -1}}), None, NOW)
 @given(tallies, ledgers, st.integers())
 def test_nothing_makes_it_fail_and_every_figure_is_one(found: Tally, ledger: Ledger | None, now: int) -> None:
     seen = assess(found, WINDOW, now=now, ledger=ledger)

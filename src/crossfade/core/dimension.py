@@ -73,8 +73,9 @@ def filled(tally: Tally) -> float | None:
         return None
     if answers <= 0:
         return 0.0
+    answered = min(1.0, answers / calls)
     share = percent(tally.present, tally.expected)
-    return 100.0 * answers / calls if share is None else share * min(1.0, answers / calls)
+    return 100.0 * answered if share is None else share * answered
 
 
 def completeness(tally: Tally, ledger: Ledger | None, thresholds: Thresholds) -> Dimension | None:

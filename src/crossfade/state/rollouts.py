@@ -14,7 +14,7 @@ from crossfade.core.gate import Verdict
 from crossfade.core.plan import Plan
 from crossfade.core.rollout import Decision, Move, State, Status
 
-from . import audit, flags, leases
+from . import audit, flags, leases, retirements
 from .database import Database
 from .flags import FlagChange
 from .tables import drills, rollout_steps, rollouts
@@ -170,9 +170,11 @@ class Rollouts:
     def take_back(self, changes: Mapping[str, FlagValue], *, who: str, at: int, reason: str) -> tuple[FlagChange, ...]:
         """Set flags back, and end the rollout that is about them: in one transaction, whoever holds the lease.
 
-        Raises FlagError when there is no such flag.
+        A component that was retired meanwhile has nothing to go back to. Raises FlagError when there is no such flag.
         """
         with self._changing() as connection:
+            retired, _ = retirements.retired(connection)
+            changes = {name: value for name, value in changes.items() if name not in retired}
             made = flags.change(connection, changes, who=who, at=at, reason=reason)
             live = _live(connection)
             if live is not None:

@@ -54,6 +54,7 @@ async def retire(request: AppRequest, app: AppDependency, data: JSONBody[Retire]
         if data.dry_run:
             return _foreseen(await asyncio.to_thread(app.retirements.foresee, data.component), despite, app)
         made = await app.retirements.retire(data.component, who=actor(request), reason=reason, despite=despite)
+        app.followers.publish(app.state.flags())
     except RetirementError as error:
         raise _refused(data.component, app, error) from None
     except StateError as error:
@@ -67,6 +68,7 @@ async def undo_retirement(request: AppRequest, app: AppDependency, data: JSONBod
     try:
         undone = await app.retirements.undo(data.component, who=actor(request),
                                             reason=_text("reason", data.reason))
+        app.followers.publish(app.state.flags())
     except RetirementError as error:
         raise _refused(data.component, app, error) from None
     except StateError as error:
