@@ -456,7 +456,7 @@ class Decisions(RuleBasedStateMachine):
             assert "Resume it" in " ".join(self.said) or "paused it" in " ".join(self.said)
 
 
-Rollouts.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+Rollouts.TestCase.settings = settings(max_examples=25, stateful_step_count=40, deadline=None)
 test_whatever_happens_to_a_rollout = Rollouts.TestCase
-Decisions.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+Decisions.TestCase.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
 test_whatever_is_decided = Decisions.TestCase
