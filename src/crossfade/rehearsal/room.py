@@ -26,6 +26,7 @@ class Server:
 
     def __init__(self, path: Path, clock: Clock, measure: Measure, behind: Callable[[], Sequence[str]],
                  name: str) -> None:
+        """Raises StateError."""
         self.full = False
         """Whether the disk is full just now."""
         self.doomed = False
@@ -34,7 +35,7 @@ class Server:
         self._database = Database.connect(path, durable=False)
         self.book = Rollouts(self._database, self._changing)
         self.controller = Controller(self.book, self.state.refresh, clock, measure=measure, holder=name,
-                                     behind=behind, changed=lambda: None)
+                                     behind=lambda _: behind(), changed=lambda: None)
 
     def close(self) -> None:
         self._database.close()
