@@ -355,6 +355,16 @@ def fingerprint(settings: Settings, flags: Iterable[str]) -> str:
     return blake2b("\0".join(told).encode(), digest_size=8).hexdigest()
 
 
+@contextmanager
+def lone_state(settings: Settings) -> Iterator[State]:
+    """The control database of a data folder that no server has. Raises DataFolderError or StateError."""
+    with ExitStack() as closing:
+        folder = closing.enter_context(DataFolder(settings.data))
+        state = State.open(folder.state)
+        closing.callback(state.close)
+        yield state
+
+
 def thresholds(settings: Settings) -> Thresholds:
     """How good is good enough, as the settings have it."""
     return Thresholds(

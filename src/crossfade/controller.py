@@ -18,7 +18,7 @@ from crossfade.core.decide import decide
 from crossfade.core.flag import Flags
 from crossfade.core.gate import Fact
 from crossfade.core.plan import Plan
-from crossfade.core.rollout import Command, Decision, Facts, Move, State, Status, start
+from crossfade.core.rollout import LONGEST_TICK, Command, Decision, Facts, Move, State, Status, start
 from crossfade.state.errors import StateError
 from crossfade.state.rollouts import Overtaken, Rollout, RolloutError, Rollouts, actor
 
@@ -61,6 +61,8 @@ class Controller:
         self._turn = asyncio.Lock()
         self._noted: tuple[int, int] = 0, 0
         self._watched_at: int | None = None
+        self.longest_tick = LONGEST_TICK
+        """See `Facts`: a rehearsal takes longer steps."""
         self.trouble: str | None = None
         """Why no rollout is carried out just now."""
         self._last: Rollout | None = None
@@ -149,7 +151,8 @@ class Controller:
         flags = await asyncio.to_thread(self._flags)
         measured = await self._measured(rollout, now)
         watched = 0 if self._watched_at is None else max(0, now - self._watched_at)
-        facts = Facts(flags, measured, tuple(self._behind(flags.revision)), watched)
+        facts = Facts(flags, measured, tuple(self._behind(flags.revision)), watched,
+                      self.longest_tick)
         decision = decide(rollout.plan, rollout.state, facts, now, command)
         noted = self._is_noted(rollout, decision, now, command)
         made = await asyncio.to_thread(

@@ -16,7 +16,7 @@ from crossfade.core.alert import Condition
 from crossfade.core.clock import SECOND, Clock
 from crossfade.core.comparison import Comparison, Reference, compare, of_window
 from crossfade.core.flag import Flags, shadows, share
-from crossfade.core.ledger import Standing
+from crossfade.core.ledger import FED_BY_EVENTS, Standing
 from crossfade.core.quality import Health, Quality, assess, health
 from crossfade.core.recounted import Recounted
 from crossfade.core.tally import Agreement, Tally
@@ -32,8 +32,6 @@ PERIOD_S = 5.0
 """Seconds between two looks."""
 ASK_EVERY = 15 * SECOND
 """Microseconds between two calls of a real source that nobody looks at."""
-FED_BY_EVENTS = frozenset({"businessMetrics", "historicalData"})
-"""Components that lack something when a tracker's event is missing."""
 
 
 class View(Struct, frozen=True):

@@ -9,11 +9,11 @@ from msgspec import Struct
 from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND, Clock
 from crossfade.core.dimension import Status as Figure
 from crossfade.core.gate import NOTHING, When, judge
+from crossfade.core.ledger import FED_BY_EVENTS
 from crossfade.core.plan import Plan
 from crossfade.core.rollout import State
 from crossfade.core.rollout import Status as Standing
 from crossfade.measure import Measured
-from crossfade.monitor import FED_BY_EVENTS
 from crossfade.reader import Reader
 from crossfade.state.errors import StateError
 from crossfade.state.rollouts import Drill, RolloutError

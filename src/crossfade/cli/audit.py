@@ -1,7 +1,6 @@
 """``crossfade audit``: every figure against the events, counted again; by the server, or without one."""
 
 import getpass
-import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -16,13 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from crossfade.app import lone_auditor
-from crossfade.cli.client import Client, Json
+from crossfade.cli.client import Client, Json, default_folder, is_served
 from crossfade.cli.errors import CommandError
 from crossfade.cli.serve import settings
 from crossfade.core.clock import SystemClock, iso, micros, read_iso
-from crossfade.datafolder import DataFolderError, server_note
+from crossfade.datafolder import DataFolderError
 from crossfade.logs import configure_logging
-from crossfade.settings import default_data
 from crossfade.state.errors import StateError
 from crossfade.store.port import StoreError
 from crossfade.web.recount import mismatch_json, run_json
@@ -39,9 +37,9 @@ Advance = Callable[[int, int], None]
 def audit(*, since: str, repair: bool, url: str | None, data: Path | None, as_json: bool) -> None:
     """Exits with 1 when something does not agree. Raises CommandError when it cannot be told."""
     moment = since_moment(since, datetime.now(UTC))
-    folder = data or _default_folder()
+    folder = data or default_folder()
     with _bar() as advance:
-        if url is None and not _served(folder) and (folder / "events.duckdb").exists():
+        if url is None and not is_served(folder) and (folder / "events.duckdb").exists():
             answer = _alone(folder, moment, advance, repair=repair)
         else:
             answer = _by_server(Client(url, data), moment, advance, repair=repair)
@@ -61,21 +59,6 @@ def since_moment(text: str, now: datetime) -> int:
         raise typer.BadParameter(f"{text!r} is no age such as 7d, no moment of the past in ISO 8601, and not all",
                                  param_hint="--since")
     return max(0, micros(moment))
-
-
-def _default_folder() -> Path:
-    return Path(os.environ.get("CROSSFADE_DATA") or default_data())
-
-
-def _served(folder: Path) -> bool:
-    """Whether the folder's server answers."""
-    if server_note(folder) is None:
-        return False
-    try:
-        Client(None, folder).get("/healthz")
-    except CommandError:
-        return False
-    return True
 
 
 def _by_server(client: Client, since: int, advance: Advance, *, repair: bool) -> dict[str, Json]:

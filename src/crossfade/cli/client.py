@@ -29,7 +29,7 @@ class Client:
 
         Raises CommandError when the data folder's keys cannot be read.
         """
-        folder = data or Path(os.environ.get("CROSSFADE_DATA") or default_data())
+        folder = data or default_folder()
         note = server_note(folder)
         self.url = url or (note.url if note else DEFAULT_URL)
         self._folder, self._folder_names_it = folder, url is None
@@ -103,6 +103,22 @@ class Client:
         refused = _object(response)
         told = str(refused.get("message", response.text[:200]))
         raise Refused(f"{self.url} answered {response.status_code}: {told}", response.status_code, refused)
+
+
+def default_folder() -> Path:
+    """Where the data lies, unless somebody says otherwise."""
+    return Path(os.environ.get("CROSSFADE_DATA") or default_data())
+
+
+def is_served(folder: Path) -> bool:
+    """Whether the folder's server answers."""
+    if server_note(folder) is None:
+        return False
+    try:
+        Client(None, folder).get("/healthz")
+    except CommandError:
+        return False
+    return True
 
 
 def _patience(environment: Mapping[str, str]) -> float:

@@ -9,16 +9,12 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from .clock import MINUTE
 from .dimension import Status as Figure
 from .duration import rough, shown
 from .flag import PERCENT, USE_REAL, Flags, FlagValue, share
 from .gate import NOTHING, Verdict, When, at_end, judge
 from .plan import OnFail, Phase, Plan, back, switched_on
 from .rollout import Action, Command, Decision, Facts, Move, State, Status
-
-LONGEST_TICK = MINUTE
-"""Of the time between two ticks no more counts: what nobody watched is no soak, and a clock may jump."""
 
 _ON_PAUSE = "Resume it, which sets the flags again, or abort it, which reverts all."
 _BY_HAND = "A rollback ends it without them."
@@ -57,15 +53,16 @@ def decide(plan: Plan, state: State, facts: Facts, now: int, command: Command | 
     if state.status.over:
         return _over(plan, state, command)
     gone = now - state.seen_at
-    tick = _Tick(plan, facts, now, max(0, min(gone, LONGEST_TICK, gone if facts.watched is None else facts.watched)))
+    watched = gone if facts.watched is None else facts.watched
+    tick = _Tick(plan, facts, now, max(0, min(gone, watched, facts.longest_tick)))
     state = replace(state, seen_at=now)
     if command is None:
         decision = _look(tick, state)
-        return replace(decision, said=_of_clock(gone, tick.counted) + decision.said)
+        return replace(decision, said=_of_clock(tick, gone) + decision.said)
     told = _obey(tick, state, command)
     decision = _look(tick, told.state) if told.move is Move.HOLD else _unless_failing(tick, told, state)
     said = told.said + decision.said if decision is not told else told.said
-    return replace(decision, said=_of_clock(gone, tick.counted) + said, refused=told.refused,
+    return replace(decision, said=_of_clock(tick, gone) + said, refused=told.refused,
                    verdicts=_verdicts(tick, state))
 
 
@@ -86,12 +83,12 @@ def _over(plan: Plan, state: State, command: Command | None) -> Decision:
     return Decision(state, Move.HOLD, (told,), refused=refused)
 
 
-def _of_clock(gone: int, counted: int) -> tuple[str, ...]:
+def _of_clock(tick: _Tick, gone: int) -> tuple[str, ...]:
     """What is remarkable about the time since the last tick."""
     if gone < 0:
         return (f"The clock went back by {shown(-gone)}, which counts as no time.",)
-    if gone > LONGEST_TICK:
-        return (f"Nobody watched for {shown(gone)}: it counts as {shown(counted)}.",)
+    if gone > tick.facts.longest_tick:
+        return (f"Nobody watched for {shown(gone)}: it counts as {shown(tick.counted)}.",)
     return ()
 
 

@@ -125,6 +125,8 @@ class Standing(Struct, frozen=True, rename="camel"):
 
 
 GAPS_SHOWN = 20
+FED_BY_EVENTS = frozenset({"businessMetrics", "historicalData"})
+"""Components that lack something when a tracker's event is missing."""
 
 
 def union(spans: Iterable[Span]) -> tuple[Span, ...]:

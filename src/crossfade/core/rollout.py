@@ -5,9 +5,13 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from .clock import MINUTE
 from .flag import Flags, FlagValue
 from .gate import Fact, Gate, Verdict
 from .plan import Plan
+
+LONGEST_TICK = MINUTE
+"""Of the time between two ticks no more counts: what nobody watched is no soak, and a clock may jump."""
 
 
 class Status(StrEnum):
@@ -94,6 +98,8 @@ class Facts(Struct, frozen=True):
     """For how long whoever decides has watched since it last did, by its own clock; None for the time since anybody
     did. Two servers whose clocks differ do not make time between them.
     """
+    longest_tick: int = LONGEST_TICK
+    """Of the time since the last tick no more counts. Who knows that nothing happened meanwhile may count more."""
 
 
 class Move(StrEnum):

@@ -59,12 +59,12 @@ class State:
         self.refresh()
 
     @classmethod
-    def open(cls, path_or_url: str | Path) -> "State":
+    def open(cls, path_or_url: str | Path, *, durable: bool = True) -> "State":
         """The state in an SQLite file, made if there is none, or at an address; with today's tables.
 
-        Raises StateTooNew when a newer Crossfade wrote it.
+        ``durable`` as for a Database. Raises StateTooNew when a newer Crossfade wrote it.
         """
-        database = Database.connect(path_or_url)
+        database = Database.connect(path_or_url, durable=durable)
         try:
             with database.writing() as connection:
                 migrate(connection, database.name)

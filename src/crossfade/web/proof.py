@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from crossfade.core.comparison import Reference
+from crossfade.core.ledger import FED_BY_EVENTS
 from crossfade.core.quality import Quality
-from crossfade.monitor import FED_BY_EVENTS
 
 
 class Vouched(Struct, frozen=True):

@@ -68,7 +68,7 @@ async def start(
 ) -> Response[dict[str, Json]]:
     """Begins a rollout of the plan, after a preflight and a drill; or says what is wrong with it, line by line."""
     asked, who = data or Start(), actor(request)
-    plan = _plan(app, asked.plan)
+    plan = plan_of(app, asked.plan)
     despite = (asked.despite or "").strip()
     try:
         await asyncio.to_thread(_none_live, app)
@@ -236,7 +236,8 @@ def _standing(index: int, rollout: Rollout) -> str:
     return "passed" if index < state.phase else "never begun" if state.status is Status.REVERTED else "to come"
 
 
-def _plan(app: App, text: str | None) -> Plan:
+def plan_of(app: App, text: str | None) -> Plan:
+    """The plan that the text is, or the built-in one without. Raises HTTPError."""
     found = parse(DEFAULT if text is None else text, app.flag_names, app.reader.components)
     if isinstance(found, Plan):
         return found

@@ -20,7 +20,7 @@ from crossfade import __version__
 from crossfade.app import WRITE_SOURCE, App
 from crossfade.core.asgi import App as ASGIApp
 from crossfade.core.asgi import Message, ObservedRequests, Receive, Record, Send
-from crossfade.monitor import FED_BY_EVENTS
+from crossfade.core.ledger import FED_BY_EVENTS
 
 from . import (
     alerting,
@@ -31,6 +31,7 @@ from . import (
     following,
     metrics,
     monitoring,
+    rehearsals,
     report,
     retire,
     rollback,
@@ -46,8 +47,8 @@ from .events import PREFIX, Events
 from .requestid import current, id_of, naming
 from .stream import Stream, framed
 
-PARTS = (dashboard, api, figures, monitoring, alerting, metrics, rollback, rollouts, following, retire, signin, users,
-         checklist, report)
+PARTS = (dashboard, api, figures, monitoring, alerting, metrics, rollback, rollouts, rehearsals, following, retire,
+         signin, users, checklist, report)
 """The pages and the parts of the API, each with its ``HANDLERS``."""
 Answer = Response[dict[str, str]] | Response[bytes] | Template
 HERE = Path(__file__).parent

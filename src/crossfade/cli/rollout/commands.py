@@ -178,6 +178,35 @@ def history(
         command.one(_number(number), verbose=verbose, url=url, data=data, as_json=as_json)
 
 
+def _faults(incomplete: str) -> list[str]:
+    from crossfade.core.fault import FAULTS
+
+    return [name for name in FAULTS if name.startswith(incomplete)]
+
+
+@app.command("rehearse")
+def rehearse(
+    file: Annotated[Path | None, typer.Argument(metavar="[PLAN]", help="A plan in TOML; the built-in one without.",
+                                                dir_okay=False, show_default=False)] = None,
+    against: Annotated[str | None, typer.Option(metavar="yesterday|DATE|7d", help="What the server recorded then, in "
+                                                "place of a system in which nothing is wrong.",
+                                                show_default=False)] = None,
+    faults: Annotated[list[str] | None, typer.Option(
+        "--fault", metavar="NAME[@PHASE|@+10min]", show_default=False, autocompletion=_faults,
+        help="What goes wrong, and where; may be repeated. `--fault list` tells which there are.")] = None,
+    start: Annotated[str | None, typer.Option(metavar="MOMENT", help="When it begins, in ISO 8601.",
+                                              show_default="now, or when what is recorded begins")] = None, *,
+    url: Url = None, data: Data = None, as_json: AsJson = False,
+) -> None:
+    """Runs a plan on a clock of its own and tells what would happen when. Exit status 1 when it would not complete.
+
+    Nothing is changed. With a server's address the server rehearses, from its own flags and components.
+    """
+    from crossfade.cli.rollout import rehearse as command
+
+    command.rehearse(file, against=against, faults=faults or (), start=start, url=url, data=data, as_json=as_json)
+
+
 @app.command("drill")
 def drill(
     everything: Annotated[bool, typer.Option("--all", help="With the components' own flags, where the setting "
