@@ -23,7 +23,7 @@ def pace(plan: Plan, state: State, now: int) -> int:
         return _to_thaw(plan, state, now, WEEK if waiting else 15 * MINUTE)
     if waiting or state.paused is not None:
         return MINUTE
-    if not state.known and state.spent >= phase.soak:
+    if not state.known and state.spent >= phase.soak * (state.step + 1):
         return MINUTE
     span, done = (phase.soak, state.soaked) if soaking else (phase.deadline, state.spent)
     step = max(SECOND, min(span // LOOKS, max(MINUTE, span // MOST_LOOKS)))
