@@ -211,6 +211,21 @@ def test_a_connection_for_answers_that_ended_meanwhile_is_opened_again() -> None
             assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("answer", [
+    b"SSH-2.0\r\n\r\n", b"HTTP/1.1 2\r\n\r\n", b"HTTP/1.1 204 x\r\nX: " + b"y" * 100_000, b"\r\n\r\n", b"\xff" * 70_000,
+    b"HTTP/1.1 500 x\r\nContent-Length: 1000000\r\n\r\n" + b"x" * 1_000, b"HTTP/1.1 100 Continue\r\n\r\n",
+])
+def test_nonsense_in_answer_to_an_acknowledgement(answer: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    with playing(streams(on())) as server:
+        server.answer = answer
+        with following(server, timeout=0.3) as follower:
+            until(lambda: len(server.requests) > 2)
+            assert (follower.flags, follower.connected) == (ON, False)
+            server.answer = b"HTTP/1.1 204 x\r\n\r\n"
+            assert follower.wait(20)
+    assert "unexpectedly" not in caplog.text
+
+
 def test_a_server_that_never_answers_acknowledgements_holds_up_no_reader() -> None:
     with playing(streams(on())) as server:
         server.answer = b""

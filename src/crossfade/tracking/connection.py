@@ -8,13 +8,12 @@ import codecs
 import io
 import socket
 import time
-from collections.abc import Mapping
 from contextlib import suppress
-from http.client import HTTPConnection, HTTPException, HTTPResponse
+from http.client import BadStatusLine, HTTPConnection, HTTPException, HTTPResponse, RemoteDisconnected
 from urllib.parse import SplitResult, urlsplit
 
-MAX_REST = 64 << 10
-"""Bytes of an answer that are read so that its connection can be used again."""
+MAX_HEAD = 64 << 10
+"""Bytes of an answer's head."""
 
 
 class Connection:
@@ -30,6 +29,7 @@ class Connection:
         self._secure = parts.scheme == "https"
         self._host, self._port = str(parts.hostname), parts.port or (443 if self._secure else 80)
         self._base = parts.path.rstrip("/")
+        self._named = parts.netloc
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         codecs.lookup("idna")  # as connecting will: a child that is forked in an import's midst never gets the rest
         self._channel: _Channel | None = None
@@ -47,33 +47,33 @@ class Connection:
         if self._channel is not None:
             self._channel.deadline = self._deadline
 
-    def ask(self, method: str, target: str, body: bytes = b"",
-            headers: Mapping[str, str] | None = None) -> HTTPResponse:
-        """Asks, and gives the answer once its head is there. Raises OSError or HTTPException."""
-        if self._http is None or self._http.sock is None:
-            self._connect()
-        assert self._http is not None  # noqa: S101  for the type checker
-        self._http.request(method, self._base + target, body or None, self._headers | dict(headers or {}))
-        return self._http.getresponse()
+    def get(self, target: str, accept: str) -> HTTPResponse:
+        """Asks anew, and gives the answer once its head is there. Raises OSError or HTTPException."""
+        http = HTTPConnection(self._host, self._port)
+        http.auto_open = 0
+        http.sock = self._connect()  # as much of a socket as it needs
+        self._http = http
+        http.request("GET", self._base + target, headers=self._headers | {"Accept": accept})
+        return http.getresponse()
 
     def tell(self, target: str, body: bytes) -> int:
         """Posts JSON; gives the answer's status. A connection that has ended meanwhile is opened once more.
 
-        Raises OSError or HTTPException.
+        By hand, since all processes that follow do it in the same moment. Raises OSError or HTTPException.
         """
-        again = self._http is not None
+        again = self._channel is not None
         while True:
             try:
-                answer = self.ask("POST", target, body, {"Content-Type": "application/json"})
-                if len(answer.read(MAX_REST)) == MAX_REST:
-                    self.close()
+                status = self._post(target, body)
             except (OSError, HTTPException) as error:
                 self.close()
                 if not again or isinstance(error, TimeoutError):
                     raise
                 again = False
             else:
-                return answer.status
+                if status != 204:  # the body of any other answer is still to come
+                    self.close()
+                return status
 
     def close(self) -> None:
         if self._http is not None:
@@ -94,7 +94,23 @@ class Connection:
             self._channel.abandon()
         self._http = self._channel = None
 
-    def _connect(self) -> None:
+    def _post(self, target: str, body: bytes) -> int:
+        channel = self._channel or self._connect()
+        head = (f"POST {self._base}{target} HTTP/1.1", f"Host: {self._named}", "Content-Type: application/json",
+                f"Content-Length: {len(body)}", *(f"{name}: {value}" for name, value in self._headers.items()))
+        channel.sendall("\r\n".join(head).encode() + b"\r\n\r\n" + body)
+        answer = b""
+        while b"\r\n\r\n" not in answer and len(answer) < MAX_HEAD:
+            received = channel.recv(MAX_HEAD)
+            if not received:
+                raise RemoteDisconnected("the connection has ended before the answer")
+            answer += received
+        version, _, rest = answer.partition(b" ")
+        if not version.startswith(b"HTTP/1.") or not rest[:3].isdigit() or b"\r\n\r\n" not in answer:
+            raise BadStatusLine(repr(answer[:100]))
+        return int(rest[:3])
+
+    def _connect(self) -> "_Channel":
         self.close()
         left = max(0.001, self._deadline - time.monotonic())
         connected = socket.create_connection((self._host, self._port), left)
@@ -108,9 +124,7 @@ class Connection:
             connected.close()
             raise
         self._channel = _Channel(connected, self._deadline)
-        self._http = HTTPConnection(self._host, self._port)
-        self._http.auto_open = 0
-        self._http.sock = self._channel  # as much of a socket as it needs
+        return self._channel
 
 
 class _Channel:
@@ -126,6 +140,10 @@ class _Channel:
     def sendall(self, data: bytes) -> None:
         self._socket.settimeout(self._left())
         self._socket.sendall(data)
+
+    def recv(self, most: int) -> bytes:
+        self._socket.settimeout(self._left())
+        return self._socket.recv(most)
 
     def recv_into(self, buffer: "memoryview[int]") -> int:
         self._socket.settimeout(self._left())

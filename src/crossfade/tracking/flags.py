@@ -191,7 +191,7 @@ class FlagFollower:
     def _open(self) -> HTTPResponse:
         query = urlencode({"name": self._name, "id": self._id})
         self._stream.within(self._timeout)
-        answer = self._stream.ask("GET", f"/api/flags/stream?{query}", headers={"Accept": "text/event-stream"})
+        answer = self._stream.get(f"/api/flags/stream?{query}", "text/event-stream")
         if answer.status != 200:
             said, later = message_of(answer.read(2_000)), seconds(answer.headers.get("Retry-After", ""))
             raise Refused(f"the server answered {answer.status}: {said}", later)
