@@ -49,6 +49,7 @@ LAST = Phase("no fallback", {FALLBACK: False}, MINUTE, 10 * MINUTE, (ERRORS,), o
 PLANS = (
     Plan("all", (RAMPED, ASKS, LAST)),
     Plan("nights", (RAMPED, LAST), freeze=(Freeze(start="12:10", end="12:40"),)),
+    Plan("asks", (ASKS, RAMPED)),
     Plan("last", (LAST,)),
 )
 WAITS = ("approve it", "set it, or abort", "freeze", "may not", "resumed it")
@@ -168,6 +169,8 @@ class Rollouts(RuleBasedStateMachine):
         assert self.locked or process.controller.trouble is None
         if made is not None and before is not None and before.state.status is Status.REVERTING:
             self.meddled.clear()
+            flags = self.stored_flags()
+            assert all(flags[name] == value for name, value in before.state.target.items())
         if made is not None and before is not None and facts is BAD and before.state.status is Status.SOAKING:
             self.was_taken_back(before, made)
 
@@ -237,6 +240,8 @@ class Rollouts(RuleBasedStateMachine):
         self.back |= flags
         self.meddled -= flags
         assert not any(self.processes[which].database.flags()[flag] for flag in flags), "at once, in its own memory"
+        live = self.live()
+        assert live is None or flags.isdisjoint(name for phase in live.plan.phases for name in phase.flags)
 
     @rule(flags=st.sets(st.sampled_from([BUSINESS, SYSTEM]), min_size=1), which=st.integers(0, 1), facts=FACTS)
     def rollback_while_it_is_decided(self, flags: set[str], which: int, facts: Mapping[str, Fact]) -> None:
