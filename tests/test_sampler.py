@@ -2,18 +2,22 @@
 
 import asyncio
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import Struct
 
-from crossfade.core.clock import DAY, HOUR, MINUTE, ManualClock
+from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
 from crossfade.core.flag import Flags
 from crossfade.reader import Reader
-from crossfade.sampler import Sampler
+from crossfade.sampler import Sampler, pause
 from crossfade.sources.component import Component, SourceError
 from crossfade.sources.component import Sample as Answer
 from crossfade.state import State
+from crossfade.state.errors import StateError
 from crossfade.state.samples import KEEP_MINUTES, Sample
 
 NOW = 20_700 * DAY + 12 * HOUR + 17
@@ -98,3 +102,36 @@ def test_old_minutes_are_put_together_every_hour(house: House) -> None:
     house.state.put_samples([Sample("one", NOW - KEEP_MINUTES - 2 * HOUR, MINUTE, "real", 1, {"value": 1.0})])
     house.take()
     assert [row.length for row in house.state.samples("one", 0, 2**60)] == [HOUR, MINUTE]
+
+
+def test_what_cannot_be_stored_now_is_stored_later(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(_: object) -> None:
+        raise StateError("the database is locked")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(house.state, "put_samples", locked)
+        with pytest.raises(StateError):
+            house.take()
+    assert house.state.samples("one", 0, 2**60) == ()
+    house.take()
+    house.take()
+    assert len(house.state.samples("one", 0, 2**60)) == 3
+
+
+TURNS = st.lists(st.tuples(st.integers(-SECOND + 1, 20 * SECOND), st.integers(0, 30 * SECOND)), min_size=1, max_size=20)
+
+
+@given(st.integers(0, MINUTE - 1), TURNS)
+def test_no_minute_is_missed_however_early_or_late_a_timer_is(offset: int, turns: list[tuple[int, int]]) -> None:
+    now = NOW // MINUTE * MINUTE + offset
+    noted = [now // MINUTE]
+    for late, work in turns:
+        began, now = now, now + work
+        now += max(0, int(pause(began, now) * SECOND) + late)
+        noted.append(now // MINUTE)
+    assert {after - before for before, after in pairwise(noted)} <= {0, 1}
+
+
+def test_a_clock_that_is_set_back_does_not_stop_it() -> None:
+    assert pause(NOW + 90 * DAY, NOW) == 61
+    assert pause(NOW, NOW + 90 * DAY) == 0

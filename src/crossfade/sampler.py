@@ -19,6 +19,9 @@ from crossfade.state.samples import Sample
 
 log = structlog.get_logger(__name__)
 
+MOST_UNSTORED = 10_000
+"""Rows that are held while they cannot be stored; older ones are let go."""
+
 
 class Sampler:
     """Looks by itself while it runs."""
@@ -30,20 +33,22 @@ class Sampler:
         self._clock = clock
         self._wanted = wanted
         self._coarsened_at = 0
+        self._unstored: list[Sample] = []
 
     async def run(self) -> None:
         """Notes every minute, until it is cancelled."""
         while True:
+            began = self._clock.now()
             try:
                 await self.take()
             except StateError as error:
-                log.warning("sampler: this minute's figures cannot be stored", error=str(error))
+                log.warning("sampler: figures cannot be stored now", error=str(error))
             except Exception:  # nothing may end the watch
                 log.exception("sampler: this minute's figures cannot be noted")
-            await asyncio.sleep((MINUTE - self._clock.now() % MINUTE) / SECOND)
+            await asyncio.sleep(pause(began, self._clock.now()))
 
     async def take(self) -> tuple[Sample, ...]:
-        """Stores what is shown in this minute, and gives it. Raises StateError."""
+        """Stores what is shown in this minute, and gives it. Raises StateError; then the next time stores this too."""
         now = self._clock.now()
         start, wanted = now // MINUTE * MINUTE, self._wanted()
         names = self._reader.components
@@ -63,11 +68,22 @@ class Sampler:
             return []
 
     def _store(self, rows: tuple[Sample, ...], now: int) -> None:
-        self._state.put_samples(rows)
+        self._unstored = [*self._unstored, *rows][-MOST_UNSTORED:]
+        self._state.put_samples(self._unstored)
+        self._unstored = []
         if now - self._coarsened_at >= HOUR:
             while self._state.coarsen_samples(now):
                 pass
             self._coarsened_at = now
+
+
+def pause(began: int, now: int) -> float:
+    """Seconds until the minute after the one that was noted is a second old, so that no timer's haste misses one.
+
+    Never more than to the end of the next, wherever the clock was set to.
+    """
+    due = began // MINUTE * MINUTE + MINUTE + SECOND
+    return min(max(0, due - now), MINUTE + SECOND) / SECOND
 
 
 def sample(reading: Reading, start: int) -> Sample | None:
