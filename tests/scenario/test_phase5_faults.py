@@ -48,7 +48,7 @@ async def flapping(sample: Sample, calls: int) -> Sample:
 
 
 async def slow(sample: Sample, _: int) -> Sample:
-    await asyncio.sleep(0.03)
+    await asyncio.sleep(0.3)
     return sample
 
 
@@ -153,8 +153,8 @@ FAULTS: dict[str, Fault] = {
         lambda server: spoil(server, flapping), "quality.error_rate is", gate=gate(
             "quality.error_rate", "most = 5", **OF_BUSINESS)),
     "slow source": Fault(
-        lambda server: spoil(server, slow), "quality.latency_p50 is 3",
-        gate=gate("quality.latency_p50", "most = 20", **OF_BUSINESS)),
+        lambda server: spoil(server, slow), "where at most 250 is wanted: fail (",
+        gate=gate("quality.latency_p50", "most = 250", **OF_BUSINESS)),
     "hanging source": Fault(
         lambda server: spoil(server, hanging), "no answer within 0.2 s",
         settings={"per_component": {"businessMetrics": {"source_timeout_s": 0.2}}}),
