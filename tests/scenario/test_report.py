@@ -21,7 +21,8 @@ def plan(**changes: str) -> str:
 
 
 def start(server: Server, text: str) -> None:
-    answer = server.http.post("/api/rollouts", json={"plan": text, "reason": "to <see> it"}, headers=server.admin)
+    body = {"plan": text, "reason": "to <see> it", "despite": "it is a test"}
+    answer = server.http.post("/api/rollouts", json=body, headers=server.admin)
     assert answer.status_code == 201, answer.text
 
 
@@ -56,6 +57,7 @@ def test_a_rollout_is_reported_while_it_goes_and_at_its_end(server: Server, tmp_
     assert len(set(seen)) > 3
     assert seen[-1] == 100
     found = report(server)
+    assert found["drill"]["problem"] is None
     assert [phase["standing"] for phase in found["phases"]] == ["passed"] * 5
     assert all(gate["verdict"]["status"] == "pass" for phase in found["phases"] for gate in phase["gates"])
     assert all(gate["figures"] for phase in found["phases"] for gate in phase["gates"])
