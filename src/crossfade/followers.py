@@ -115,6 +115,7 @@ class Followers:
         self._lost: dict[str, Follower] = {}
         """In the order in which they were lost."""
         self._waiting: set[_Waiting] = set()
+        self._closed = False
 
     async def run(self) -> None:
         """Looks for changes that were made elsewhere, until it is cancelled."""
@@ -218,7 +219,8 @@ class Followers:
         )
 
     def close(self) -> None:
-        """Ends every connection: a server that stops must not wait for them."""
+        """Ends every connection, and those that come after: a server that stops must not wait for them."""
+        self._closed = True
         for follower in self._connected.values():
             follower.end()
 
@@ -239,6 +241,8 @@ class Followers:
                 raise TooManyFollowers(f"{self._most:,} processes follow the flags already")
             del self._lost[next(iter(self._lost))]  # whoever is there goes before who was
         self._connected[follower.key] = follower
+        if self._closed:
+            follower.end()
         if follower.answers:
             for waiting in self._waiting:
                 if follower.revision < waiting.revision:
