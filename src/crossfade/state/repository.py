@@ -35,7 +35,7 @@ from . import (
     tallies,
     users,
 )
-from .audit import AuditEntry
+from .audit import EVERYTHING, AuditEntry, AuditFilter
 from .database import Database
 from .deliveries import Delivery, DeliveryStatus
 from .flags import FlagChange, FlagRow
@@ -178,10 +178,11 @@ class State:
 
     def audit(
         self, limit: int = 100, before_id: int | None = None, subject: str | None = None,
+        matching: AuditFilter = EVERYTHING,
     ) -> tuple[AuditEntry, ...]:
         """Audit entries, newest first; `before_id` is the last one of the page before."""
         with self._database.reading() as connection:
-            return audit.latest(connection, limit=limit, before_id=before_id, subject=subject)
+            return audit.latest(connection, limit=limit, before_id=before_id, subject=subject, matching=matching)
 
     # Scans
 
