@@ -99,6 +99,8 @@ def _alert(alert: Alert, silence: Silence | None) -> AlertLine:
 
 
 def _figures(figure: float | None, threshold: float | None, n: int | None) -> str:
+    if figure is None and threshold is None and n is None:
+        return ""
     told = "unknown" if figure is None else number(figure)
     if threshold is not None:
         told += f", threshold {number(threshold)}"

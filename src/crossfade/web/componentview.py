@@ -79,8 +79,8 @@ class ComponentView:
     left_off: int
     """Mismatches beyond those that are listed."""
     examples: tuple[ExampleLine, ...]
-    gates: tuple[tuple[str, Judged], ...]
-    """Those of the last rollout that look at it, each with its phase."""
+    gates: tuple[tuple[str, tuple[Judged, ...]], ...]
+    """Those of the last rollout that look at it, by phase."""
 
     def pictures(self, past: Curve) -> tuple[Picture, ...]:
         """A picture for each of its figures."""
@@ -104,12 +104,12 @@ def component_view(component: Component, row: Row, quality: Quality, agreement: 
     )
 
 
-def _gates(rollout: Rollout, name: str) -> Iterable[tuple[str, Judged]]:
+def _gates(rollout: Rollout, name: str) -> Iterable[tuple[str, tuple[Judged, ...]]]:
     for index, phase in enumerate(rollout.plan.phases):
         verdicts = {each.gate: each for each in rollout.verdicts} if index == rollout.state.phase else {}
-        for gate in phase.gates:
-            if gate.component == name:
-                yield phase.name, judged(gate, verdicts.get(gate.name))
+        found = tuple(judged(gate, verdicts.get(gate.name)) for gate in phase.gates if gate.component == name)
+        if found:
+            yield phase.name, found
 
 
 def _mismatch(found: Recounted) -> MismatchLine:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 from zlib import crc32
 
 from litestar import get
@@ -40,6 +41,8 @@ RECENT = 8
 """Rows of the audit log on the page."""
 MOST_ALERTS = 100
 SPARK_POINTS = 60
+SHARED_S = 1.0
+"""Seconds for which one look is news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Filled:
 
 
 NOTHING = Filled()
+_looks: WeakKeyDictionary[App, dict[str, tuple[float, asyncio.Future[MigrationView]]]] = WeakKeyDictionary()
 
 
 async def switched_on(connection: Connection, _: BaseRouteHandler) -> None:
@@ -93,8 +97,8 @@ async def migration_dashboard(request: AppRequest, app: AppDependency, range: Fr
 @get(f"{PAGE}/news", guards=[may_read], include_in_schema=False)
 async def migration_news(app: AppDependency, range: FromQuery[str] = DEFAULT_RANGE) -> dict[str, Json]:  # noqa: A002
     """The moment, and of each part of the migration dashboard a digest: another one is news."""
-    found_now = await looked(app, range)
-    return {"at": found_now.at, "atText": found_now.at_text, "parts": dict(digests(found_now))}
+    seen = await _shared(app, range if range in RANGES else DEFAULT_RANGE)
+    return {"at": seen.at, "parts": dict(digests(seen))}
 
 
 @get(f"{PAGE}/rollback", guards=[may_read], include_in_schema=False)
@@ -176,6 +180,14 @@ async def looked(app: App, over: str = DEFAULT_RANGE) -> MigrationView:
         return await asyncio.to_thread(_look, app, RANGES.get(over, RANGES[DEFAULT_RANGE]), app.behind())
     except (StateError, StoreError) as error:
         raise _not_known(error) from None
+
+
+async def _shared(app: App, over: str) -> MigrationView:
+    """One look a second serves everybody who has the page open."""
+    looks, now = _looks.setdefault(app, {}), asyncio.get_running_loop().time()
+    if over not in looks or now - looks[over][0] >= SHARED_S:
+        looks[over] = now, asyncio.ensure_future(looked(app, over))
+    return await asyncio.shield(looks[over][1])
 
 
 def digests(view: MigrationView) -> dict[str, str]:

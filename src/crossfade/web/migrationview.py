@@ -170,7 +170,9 @@ def _row(component: Component, quality: Quality | None, flags: Flags, changed: M
 def cells(quality: Quality, thresholds: Thresholds) -> tuple[Cell, ...]:
     """The figures that decide, each beside its limit."""
     worst = next((each for each in quality.dimensions if each.name == quality.worst), None)
-    wanted = "nothing measured" if worst is None else f"{worst.name}, where {percent(worst.threshold)} is wanted"
+    wanted = "nothing measured" if worst is None else f"the worst is {worst.name}; {percent(worst.threshold)} is wanted"
+    if quality.status is Status.INCONCLUSIVE:
+        wanted = f"{wanted}; {why(quality)}"
     return (
         Cell("Quality", quality.quality, "percent", show(quality.quality, "percent"), wanted,
              TONES[quality.status], quality.status.value),

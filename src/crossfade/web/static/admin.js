@@ -26,7 +26,7 @@ const isFilled = (field) => field.type !== "hidden" && (field.tagName === "SELEC
 // Whether the reader is about to use this part: it stays as it is then.
 function inUse(part) {
   const within = part.contains(document.activeElement) ? document.activeElement : null;
-  return part.matches(":active") || within?.matches("input, select, textarea") || within?.closest("details.ask[open]")
+  return part.matches(":active") || part.querySelector("[data-keep]") || within?.matches("input, select, textarea") || within?.closest("details.ask[open]")
     || all(part, "input, select, textarea").some(isFilled);
 }
 
@@ -52,7 +52,7 @@ async function look() {
   const news = await (await ask(main.dataset.news)).json();
   const old = all(main, "[data-part]").filter((part) => part.dataset.digest !== news.parts[part.dataset.part]);
   if (old.length) {
-    const fresh = new DOMParser().parseFromString(await (await ask(location.href)).text(), "text/html");
+    const fresh = new DOMParser().parseFromString(await (await ask(main.dataset.page)).text(), "text/html");
     for (const part of old) {
       const made = fresh.querySelector(`[data-part="${part.dataset.part}"]`);
       if (!made || inUse(part)) continue;
