@@ -37,19 +37,27 @@ def main() -> None:
                             ("flags", "set", "use_real_business_metrics=on", "use_real_historical_data=on")):
                 subprocess.run(crossfade(*command, "--data", folder), check=True, stdout=subprocess.DEVNULL)
             picture(note.url, IMAGES / "dashboard.png")
+            link = subprocess.run(crossfade("login", "--data", folder), check=True, stdout=subprocess.PIPE, text=True)
+            picture(note.url, IMAGES / "migration.png", link.stdout.split()[-1])
         finally:
             server.terminate()
             server.wait()
 
 
-def picture(url: str, target: Path) -> None:
+def picture(url: str, target: Path, link: str = "") -> None:
+    """The live dashboard; or, for who signs in with the link, the migration dashboard after a drill."""
     chromium = shutil.which("chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
-        page.goto(url)
+        page.goto(link or url)
+        if link:
+            page.click("main button")
+            page.goto(f"{url}/admin/migration-dashboard?range=1h")
+            page.click("text=Drill now")
+            page.goto(f"{url}/admin/migration-dashboard?range=1h")
         page.wait_for_timeout(2500)
-        page.screenshot(path=target, full_page=True)
+        page.screenshot(path=target, full_page=not link)
         browser.close()
 
 

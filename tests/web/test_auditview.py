@@ -74,6 +74,8 @@ def test_the_gravest_alert_is_first_with_what_it_was_seen_by() -> None:
     (set(), False, "Look at businessMetrics", "/components/businessMetrics"),
 ])
 def test_advice_leads_to_the_form_that_does_it(failing: set[str], under_way: bool, action: str, where: str) -> None:
+    assert advice_lines([Recommendation("businessMetrics", "accuracy", "Wait.", 54.9, 95.0, 5)], set(),
+                        under_way=True)[0].action == "Look at businessMetrics"
     told = advice_lines([Recommendation("businessMetrics", "errors", "Look.", 6.0, 5.0, 100)], failing,
                         under_way=under_way)[0]
     address = urlsplit(told.link)

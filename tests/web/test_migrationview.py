@@ -42,19 +42,27 @@ def unread(name: str = "businessMetrics") -> Quality:
      "0 of 2 ready; businessMetrics fails: validity 50 %, where 95 % is wanted", "fail"),
     ([quality(compared=0)], "0 of 1 ready; businessMetrics held: no window compared yet", "open"),
     ([unread(), unread("systemMetrics")],
-     "0 of 2 ready; businessMetrics not measured (and 1 more): its real source has not been read", "none"),
+     "0 of 2 ready; businessMetrics not measured (and 1 more): its real source is not read", "none"),
     ([], "0 of 0 ready", "none"),
     ([quality(undeclared=3)],
      "1 of 1 ready; 3 made-up readings of businessMetrics were shown in place of real ones", "fail"),
 ])
 def test_the_verdict_is_one_sentence(found: list[Quality], sentence: str, tone: str) -> None:
-    told = verdict(found)
+    told = verdict(found, PARTS)
     assert (told.sentence.replace("\u00a0", " "), told.tone) == (sentence, tone)
 
 
 def test_what_else_is_to_be_known_stands_behind() -> None:
-    assert verdict([quality()], ("the rollout guide is paused: lunch",)).sentence == \
+    assert verdict([quality()], PARTS, ("the rollout guide is paused: lunch",)).sentence == \
         "1 of 1 ready; the rollout guide is paused: lunch"
+
+
+def test_what_nobody_reads_neither_fails_nor_is_held() -> None:
+    found = [quality(valid=50), quality("historicalData", 41, 41)]
+    assert verdict(found, {"historicalData"}).sentence == "0 of 2 ready; historicalData held: 41 of 59 windows compared"
+    assert verdict(found, ()).sentence == \
+        "0 of 2 ready; businessMetrics not measured (and 1 more): its real source is not read"
+    assert verdict([quality()], ()).sentence == "1 of 1 ready"
 
 
 def test_who_is_ready_needs_no_reason() -> None:
@@ -74,7 +82,7 @@ def test_each_figure_stands_beside_its_limit() -> None:
     told = {cell.label: cell for cell in cells(slow, GUIDE)}
     assert (told["P95"].tone, told["P95"].hint) == ("fail", "limit 250\u00a0ms, of 100 calls")
     assert told["Error rate"].tone == "pass", "what is at its limit is good"
-    assert told["Reference"].text == "recount, n = 59"
+    assert told["Reference"].text == "recount, n\u00a0=\u00a059"
     assert told["Reference"].hint.startswith("59 agree, which proves 95.0")
 
 
@@ -82,7 +90,17 @@ def test_what_nobody_measured_is_neither_good_nor_bad() -> None:
     told = {cell.label: cell for cell in cells(unread(), GUIDE)}
     assert told["P95"].text == "—"
     assert {cell.tone for label, cell in told.items() if label != "Quality"} == {""}
-    assert told["Quality"].tone == "none"
+    assert (told["Quality"].tone, told["Quality"].hint) == ("none", "nothing measured")
+
+
+@pytest.mark.parametrize(("found", "hint"), [
+    (quality(), "worst: accuracy; 95\u00a0% wanted"),
+    (quality(compared=0), "worst: completeness; no window compared yet"),
+    (quality(agreeing=41, compared=41), "worst: accuracy; 41 of 59 windows compared"),
+    (quality(valid=50), "worst: validity; 95\u00a0% wanted"),
+])
+def test_the_worst_dimension_is_named_with_what_is_lacking(found: Quality, hint: str) -> None:
+    assert cells(found, GUIDE)[0].hint == hint
 
 
 def changed(*names: str) -> list[FlagRow]:

@@ -36,6 +36,7 @@ def actions(state: State) -> list[str]:
     (State(NOW, paused="lunch"), ["approve", "resume", "abort"]),
     (State(NOW, status=Status.SOAKING), ["pause", "skip", "abort"]),
     (State(NOW, status=Status.SOAKING, skipped="ann"), ["pause", "abort"]),
+    (State(NOW, status=Status.SOAKING, soaked=5 * MINUTE), ["pause", "abort"]),
     (State(NOW, status=Status.SOAKING, paused="lunch"), ["resume", "abort"]),
     (State(NOW, status=Status.REVERTING), []),
     (State(NOW, status=Status.REVERTED), []),

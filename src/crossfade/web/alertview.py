@@ -81,7 +81,7 @@ def _advice(told: Recommendation, failing: Collection[str], *, under_way: bool) 
     if told.component in failing:
         action = f"Roll back {told.component}"
         link = f"{PAGE}/rollback?" + urlencode({"component": told.component, "reason": reason})
-    elif under_way:
+    elif under_way and told.check != "accuracy":  # which comes with time
         action, link = "Pause the rollout", f"{PAGE}?" + urlencode({"reason": reason}) + "#rollout"
     else:
         action, link = f"Look at {told.component}", link_of(told.component)

@@ -216,7 +216,7 @@ def _look(app: App, span: int, behind: tuple[str, ...]) -> MigrationView:
     under_way = newest is not None and not newest.state.status.over and newest.state.paused is None
     at, drill_at = iso(now), "" if drill is None else iso(drill.at)
     return MigrationView(
-        at, moment(at), verdict(seen.qualities, rolloutview.aside(newest)), monitor.trouble or "",
+        at, moment(at), verdict(seen.qualities, monitor.wanted(), rolloutview.aside(newest)), monitor.trouble or "",
         rolloutview.drill_words(drill), drill_at, moment(drill_at) if drill_at else "",
         rows(seen.qualities, components, flags, app.state.flag_rows(), thresholds=monitor.thresholds, sources=sources),
         None if newest is None else rolloutview.view(newest, behind=behind, trouble=app.controller.trouble),

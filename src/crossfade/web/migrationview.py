@@ -1,6 +1,6 @@
 """What the migration dashboard shows of the components: a verdict in one sentence, and a row each. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -15,7 +15,7 @@ from crossfade.state.flags import FlagRow
 from .layouts import Kind, layout_of
 from .proof import vouched
 from .stacks import Stack
-from .writing import moment, number, percent, show
+from .writing import SPACE, moment, number, percent, show
 
 PAGE = "/admin/migration-dashboard"
 TONES: Mapping[Status, str] = {Status.PASS: "pass", Status.FAIL: "fail", Status.INCONCLUSIVE: "open",
@@ -89,19 +89,22 @@ class Row:
     """Whether a rollback of it changes anything."""
 
 
-def verdict(qualities: Sequence[Quality], asides: Iterable[str] = ()) -> Verdict:
+def verdict(qualities: Sequence[Quality], read: Collection[str], asides: Iterable[str] = ()) -> Verdict:
     """``3 of 4 ready; historicalData held: 41 of 59 windows compared``. The gravest component is told by name.
 
+    ``read``: the components whose real source is read these days: what was found of another is of the past.
     ``asides``: what else is to be known first of all: a rollout that is paused, say.
     """
-    ready = sum(quality.status is Status.PASS for quality in qualities)
+    stands = [(quality, quality.status if quality.component in read or quality.status is Status.PASS
+               else Status.NO_DATA) for quality in qualities]
+    ready = sum(status is Status.PASS for _, status in stands)
     parts = [f"{ready:,} of {len(qualities):,} ready"]
-    gravest = min(qualities, key=lambda quality: _GRAVITY.index(quality.status), default=None)
-    status = Status.NO_DATA if gravest is None else gravest.status
+    gravest, status = min(stands, key=lambda pair: _GRAVITY.index(pair[1]), default=(None, Status.NO_DATA))
     if gravest is not None and status is not Status.PASS:
-        more = sum(quality.status is status for quality in qualities) - 1
+        more = sum(other is status for _, other in stands) - 1
         others = f" (and {more:,} more)" if more else ""
-        parts.append(f"{gravest.component} {_HELD[status]}{others}: {why(gravest)}")
+        reason = UNREAD if status is Status.NO_DATA else why(gravest)
+        parts.append(f"{gravest.component} {_HELD[status]}{others}: {reason}")
     made_up = next((quality for quality in qualities if quality.undeclared_synthetic > 0), None)
     if made_up is not None:
         parts.append(f"{made_up.undeclared_synthetic:,} made-up readings of {made_up.component} were shown in place of "
@@ -109,6 +112,7 @@ def verdict(qualities: Sequence[Quality], asides: Iterable[str] = ()) -> Verdict
     return Verdict("; ".join([*parts, *asides]), "fail" if made_up is not None else TONES[status])
 
 
+UNREAD = "its real source is not read"
 _HELD = {Status.FAIL: "fails", Status.INCONCLUSIVE: "held", Status.NO_DATA: "not measured"}
 
 
@@ -117,7 +121,7 @@ def why(quality: Quality) -> str:
     if quality.status is Status.PASS:
         return ""
     if quality.status is Status.NO_DATA:
-        return "its real source has not been read"
+        return UNREAD
     telling = [each for each in quality.dimensions if each.status is quality.status]
     told = min(telling, key=lambda each: -1 if each.value is None else each.value)
     proof = quality.accuracy_proof if told.name == "accuracy" else quality.consistency_proof
@@ -170,9 +174,9 @@ def _row(component: Component, quality: Quality | None, flags: Flags, changed: M
 def cells(quality: Quality, thresholds: Thresholds) -> tuple[Cell, ...]:
     """The figures that decide, each beside its limit."""
     worst = next((each for each in quality.dimensions if each.name == quality.worst), None)
-    wanted = "nothing measured" if worst is None else f"the worst is {worst.name}; {percent(worst.threshold)} is wanted"
-    if quality.status is Status.INCONCLUSIVE:
-        wanted = f"{wanted}; {why(quality)}"
+    told = why(quality) if quality.status is Status.INCONCLUSIVE else \
+        "" if worst is None else f"{percent(worst.threshold)} wanted"
+    wanted = "nothing measured" if worst is None else f"worst: {worst.name}; {told}"
     return (
         Cell("Quality", quality.quality, "percent", show(quality.quality, "percent"), wanted,
              TONES[quality.status], quality.status.value),
@@ -189,7 +193,7 @@ def _reference(quality: Quality) -> Cell:
     proof = quality.accuracy_proof or quality.consistency_proof
     if found is None or proof is None:
         return Cell("Reference", None, "count", "none", "nothing to compare with yet")
-    return Cell("Reference", None, "text", f"{_REFERENCES[found.reference]}, n = {proof.compared:,}",
+    return Cell("Reference", None, "text", f"{_REFERENCES[found.reference]}, n{SPACE}={SPACE}{proof.compared:,}",
                 f"{proof.agreeing:,} agree, which proves {percent(proof.low)} or more")
 
 

@@ -133,15 +133,15 @@ def aside(rollout: Rollout | None) -> tuple[str, ...]:
 def buttons(rollout: Rollout) -> tuple[Button, ...]:
     """What it can be told as it stands, see `decide`.
 
-    ========= ================================
+    ========= =====================================
     standing  it can be told to
-    ========= ================================
+    ========= =====================================
     over      –
     reverting –
     paused    resume, abort
-    soaking   pause, skip, abort
+    soaking   pause, skip while there is soak left, abort
     waiting   approve (if it must), pause, abort
-    ========= ================================
+    ========= =====================================
     """
     state = rollout.state
     if state.status.over or state.status is Status.REVERTING:
@@ -157,7 +157,7 @@ def buttons(rollout: Rollout) -> tuple[Button, ...]:
     else:
         found.append(Button("pause", "Pause", "No further step until somebody resumes it. Its gates go on watching: "
                             "what fails still goes back.", "welcome"))
-    if state.status is Status.SOAKING and state.paused is None and state.skipped is None:
+    if state.status is Status.SOAKING and state.paused is None and state.skipped is None and state.soaked < phase.soak:
         found.append(Button("skip", "Skip the rest of the soak", "Goes on as soon as every gate passes, "
                             f"{_left(phase, state)} or not. The gates ask for what they always ask for.", "needed"))
     found.append(Button("abort", "Abort", f"Ends the rollout, and sets back: {_back(rollout)}.", "welcome"))
