@@ -51,6 +51,15 @@ def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().data == default_data()
 
 
+@pytest.mark.parametrize("name", ["CROSSFADE_ENABLE_MIGRATION_DASHBOARD", "ENABLE_MIGRATION_DASHBOARD",
+                                  "NEXT_PUBLIC_ENABLE_MIGRATION_DASHBOARD"])
+def test_the_guides_name_for_the_migration_dashboard_is_heeded(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert Settings().enable_migration_dashboard
+    monkeypatch.setenv(name, "false")
+    assert not Settings().enable_migration_dashboard
+    assert Settings(enable_migration_dashboard=True).enable_migration_dashboard
+
+
 def test_lists_and_tables_are_json_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CROSSFADE_TARGETS", '{"web": "https://example.org"}')
     monkeypatch.setenv("CROSSFADE_ALLOWED_HOSTS", '["example.org"]')

@@ -44,6 +44,8 @@ def main() -> None:
             time.sleep(60 * MINUTES_OF_REAL)
             picture(note.url, "light", IMAGES / "dashboard.png")
             picture(note.url, "dark", IMAGES / "dashboard-dark.png")
+            link = subprocess.run(crossfade("login", "--data", folder), check=True, stdout=subprocess.PIPE, text=True)
+            migration(note.url, link.stdout.split()[-1], IMAGES / "migration.png")
         finally:
             server.terminate()
             server.wait()
@@ -62,6 +64,22 @@ def picture(url: str, scheme: Literal["light", "dark"], target: Path) -> None:
         page.wait_for_selector("body[data-status=live]")
         page.wait_for_selector(".plot canvas")
         page.wait_for_timeout(1000)
+        page.screenshot(path=target)
+        browser.close()
+
+
+def migration(url: str, link: str, target: Path) -> None:
+    """The migration dashboard, for who signs in with the link, after a drill."""
+    chromium = shutil.which("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light")
+        page.goto(link)
+        page.click("main button")
+        page.goto(f"{url}/admin/migration-dashboard?range=1h")
+        page.click("text=Drill now")
+        page.goto(f"{url}/admin/migration-dashboard?range=1h")
+        page.wait_for_timeout(2500)
         page.screenshot(path=target)
         browser.close()
 

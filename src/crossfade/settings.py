@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from crossfade.core.reading import STAND_INS, Reason
@@ -112,6 +112,10 @@ class Settings(BaseSettings):
                                        "shows real data for a moment.")
     retire_after_days: float = Field(7, ge=0, le=3650, description="For how long a component must have been real only, "
                                      "for every viewer and with fallback off, before its mock may be retired.")
+    enable_migration_dashboard: bool = Field(True, validation_alias=AliasChoices(
+        "crossfade_enable_migration_dashboard", "enable_migration_dashboard",
+        "next_public_enable_migration_dashboard"), description="Whether `/admin/migration-dashboard` is there. The "
+        "guide's name for it, `NEXT_PUBLIC_ENABLE_MIGRATION_DASHBOARD`, is heeded too.")
     mock_seed: int = Field(5, description="Seed of the synthetic values.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
 

@@ -19,6 +19,19 @@ class AuditEntry(Struct, frozen=True, rename="camel"):
     reason: str | None
 
 
+class AuditFilter(Struct, frozen=True):
+    """Which entries are wanted: those that hold every text, in any case, and lie within ``[since, until)``."""
+
+    who: str = ""
+    action: str = ""
+    subject: str = ""
+    since: int | None = None
+    until: int | None = None
+
+
+EVERYTHING = AuditFilter()
+
+
 def write(
     connection: Connection, *, at: int, who: str, action: str, subject: str,
     old: str | None = None, new: str | None = None, reason: str | None = None,
@@ -34,13 +47,22 @@ _COLUMNS = (audit.c.id, audit.c.at, audit.c.who, audit.c.action, audit.c.subject
 
 def latest(
     connection: Connection, *, limit: int, before_id: int | None, subject: str | None,
+    matching: AuditFilter = EVERYTHING,
 ) -> tuple[AuditEntry, ...]:
-    """Entries, newest first: those before a number, of one subject, or all."""
+    """Entries, newest first: those before a number, of one subject, that match, or all."""
     query = select(*_COLUMNS).order_by(audit.c.id.desc()).limit(limit)
     if before_id is not None:
         query = query.where(audit.c.id < before_id)
     if subject is not None:
         query = query.where(audit.c.subject == subject)
+    for column, wanted in ((audit.c.who, matching.who), (audit.c.action, matching.action),
+                           (audit.c.subject, matching.subject)):
+        if wanted:
+            query = query.where(column.icontains(wanted, autoescape=True))
+    if matching.since is not None:
+        query = query.where(audit.c.at >= matching.since)
+    if matching.until is not None:
+        query = query.where(audit.c.at < matching.until)
     return tuple(AuditEntry(*row) for row in connection.execute(query))
 
 

@@ -30,7 +30,7 @@ from . import (
     tables,
     tallies,
 )
-from .audit import AuditEntry
+from .audit import EVERYTHING, AuditEntry, AuditFilter
 from .database import Database
 from .deliveries import Delivery, DeliveryStatus
 from .flags import FlagChange, FlagRow
@@ -175,10 +175,11 @@ class State:
 
     def audit(
         self, limit: int = 100, before_id: int | None = None, subject: str | None = None,
+        matching: AuditFilter = EVERYTHING,
     ) -> tuple[AuditEntry, ...]:
         """Audit entries, newest first; `before_id` is the last one of the page before."""
         with self._database.reading() as connection:
-            return audit.latest(connection, limit=limit, before_id=before_id, subject=subject)
+            return audit.latest(connection, limit=limit, before_id=before_id, subject=subject, matching=matching)
 
     def audit_between(self, since: int, until: int, limit: int) -> tuple[AuditEntry, ...]:
         """The first audit entries of a span, both ends included, in their order."""

@@ -15,7 +15,7 @@ from crossfade.core.gate import Gate, Verdict
 from crossfade.core.plan import Phase, Plan
 from crossfade.core.planfile import DEFAULT, parse, write
 from crossfade.core.rollout import Action, Command, Status
-from crossfade.preflight import failed
+from crossfade.preflight import Check, failed
 from crossfade.state.errors import StateError
 from crossfade.state.rollouts import Drill, Rollout, RolloutError, Step
 
@@ -67,20 +67,14 @@ async def start(
     request: AppRequest, app: AppDependency, data: JSONBody[Start | None] = None,
 ) -> Response[dict[str, Json]]:
     """Begins a rollout of the plan, after a preflight and a drill; or says what is wrong with it, line by line."""
-    asked, who = data or Start(), actor(request)
+    asked = data or Start()
     plan = plan_of(app, asked.plan)
-    despite = (asked.despite or "").strip()
     try:
-        await asyncio.to_thread(_none_live, app)
-        checks = await app.preflight.run(plan, asked.at, who)
-        lacking = failed(checks)
-        if lacking and not despite:
-            error = HTTPError(409, "preflight", "; ".join(f"{one.name}: {one.told}" for one in lacking),
-                              "mend it, or start despite it, with a reason")
-            return Response({**error.fields(), "checks": msgspec.to_builtins(checks)}, status_code=409)
-        reason = f"{asked.reason or ''} (despite the preflight: {despite})".strip() if lacking else asked.reason
-        made = await app.controller.start(plan, who=who, reason=reason, at=asked.at)
+        made, checks = await begin(app, plan, asked, actor(request))
         drill = await asyncio.to_thread(app.drills.last)
+    except NotReady as refused:
+        error = HTTPError(409, "preflight", str(refused), "mend it, or start despite it, with a reason")
+        return Response({**error.fields(), "checks": msgspec.to_builtins(refused.checks)}, status_code=409)
     except RolloutError as error:
         raise HTTPError(409, "no_rollout", str(error)) from None
     except StateError as error:
@@ -138,6 +132,26 @@ async def tell(request: AppRequest, app: AppDependency, number: FromPath[str], d
         raise HTTPError(409, "refused", str(error)) from None
     except StateError as error:
         raise _not_stored(error) from None
+
+
+class NotReady(Exception):  # noqa: N818  it says what was found
+    """The preflight found what keeps the rollout from starting."""
+
+    def __init__(self, checks: tuple[Check, ...]) -> None:
+        super().__init__("; ".join(f"{one.name}: {one.told}" for one in failed(checks)))
+        self.checks = checks
+
+
+async def begin(app: App, plan: Plan, asked: Start, who: str) -> tuple[Rollout, tuple[Check, ...]]:
+    """Begins the plan after a preflight. Raises RolloutError, StateError, or NotReady unless told ``despite`` what."""
+    despite = (asked.despite or "").strip()
+    await asyncio.to_thread(_none_live, app)
+    checks = await app.preflight.run(plan, asked.at, who)
+    lacking = failed(checks)
+    if lacking and not despite:
+        raise NotReady(checks)
+    reason = f"{asked.reason or ''} (despite the preflight: {despite})".strip() if lacking else asked.reason
+    return await app.controller.start(plan, who=who, reason=reason, at=asked.at), checks
 
 
 def _none_live(app: App) -> None:

@@ -30,6 +30,7 @@ from . import (
     figures,
     following,
     metrics,
+    migrationforms,
     monitoring,
     rehearsals,
     report,
@@ -44,11 +45,12 @@ from .acks import Acks
 from .context import AppRequest
 from .errors import HTTPError, unexpected
 from .events import PREFIX, Events
+from .migrationview import PAGE
 from .requestid import current, id_of, naming
 from .stream import Stream, framed
 
 PARTS = (dashboard, api, figures, monitoring, alerting, metrics, rollback, rollouts, rehearsals, following, retire,
-         signin, users, checklist, report)
+         signin, users, checklist, report, migrationforms)
 """The pages and the parts of the API, each with its ``HANDLERS``."""
 Answer = Response[dict[str, str]] | Response[bytes] | Template
 HERE = Path(__file__).parent
@@ -137,7 +139,10 @@ def litestar(app: App, stream: Stream) -> Litestar:
             "stream": Provide(lambda: stream, sync_to_thread=False),
         },
         lifespan=[lifespan],
-        template_config=TemplateConfig(directory=HERE / "templates", engine=JinjaTemplateEngine),
+        template_config=TemplateConfig(
+            directory=HERE / "templates", engine=JinjaTemplateEngine,
+            engine_callback=lambda made: made.engine.globals.update(
+                migration=PAGE if app.settings.enable_migration_dashboard else "")),
         response_headers=HEADERS,
         exception_handlers={HTTPError: _explain, HTTPException: _explain_litestar, Exception: _explain_unexpected},
         openapi_config=OpenAPIConfig(
@@ -150,7 +155,7 @@ def litestar(app: App, stream: Stream) -> Litestar:
 
 
 def _explain(request: AppRequest, error: HTTPError) -> Answer:
-    if error.status in {401, 403} and signin.wants_page(request):
+    if error.status in {401, 403, 404} and signin.wants_page(request):
         return signin.turn_away(request, error)
     return Response(error.fields(), status_code=error.status, headers=error.headers())
 

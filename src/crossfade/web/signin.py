@@ -88,7 +88,8 @@ def turn_away(request: AppRequest, error: HTTPError) -> Response[bytes] | Templa
     if error.status == 401:
         return _go(back_to(request))
     return Template("refused.html", status_code=error.status, context={
-        "version": __version__, "message": error.message, "detail": error.detail, **shown(request)})
+        "version": __version__, "title": "Not there" if error.status == 404 else "Not allowed",
+        "message": error.message, "detail": error.detail, **shown(request)})
 
 
 def caller_of(request: AppRequest) -> Caller:
