@@ -193,7 +193,7 @@ def test_it_ends_where_what_is_known_ends_or_when_it_took_long_enough() -> None:
 def test_it_begins_with_the_flags_as_they_are() -> None:
     plan = Plan("p", (Phase("a", {"use_real_business_metrics": True}, MINUTE, HOUR, (Gate("live.a.b", most=1),),
                             needs=("use_real_system_metrics",)),))
-    assert rehearse(plan=plan).why == "a waits: use_real_system_metrics must be on for every viewer."
+    assert "a waits: use_real_system_metrics must be on for every viewer" in rehearse(plan=plan).why
     flags = FLAGS | {"use_real_system_metrics": True}
     assert Rehearsal(plan, undisturbed, start=START, flags=flags).run().ended is COMPLETED
 
@@ -238,7 +238,7 @@ PLANS = st.builds(Plan, st.just("any"), phases("abc"), st.sampled_from([(), (), 
 PLACES = st.sampled_from(["", "@a", "@b", "@c", "@+0s", "@+7min", "@+3h"])
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow])
 @given(PLANS, st.lists(st.builds("".join, st.tuples(st.sampled_from(sorted(FAULTS)), PLACES)), max_size=3))
 def test_whatever_is_asked_it_ends_and_says_why(plan: Plan, faults: list[str]) -> None:
     found = rehearse(*faults, plan=plan)

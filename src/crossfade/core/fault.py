@@ -125,8 +125,8 @@ FAULTS: Mapping[str, Fault] = MappingProxyType({fault.name: fault for fault in (
     Fault("source-down", "The real source fails at every call.", _DOWN, Severity.WARNING),
     Fault("error-rate", "One call in ten of the real source fails, and one request in ten of the application.", {
         **_failing(10), "live errorRate": _value(10)}, Severity.WARNING),
-    Fault("flapping", "The real source fails for a minute and works for a minute, by turns.", {
-        **_failing(50), "live": _by_turns}, Severity.WARNING, period=MINUTE // 2),
+    Fault("flapping", "For an hour the real source fails for a minute and works for a minute, by turns.", {
+        **_failing(50), "live": _by_turns}, Severity.WARNING, lasts=HOUR, period=MINUTE // 2),
     Fault("mock-leak", "The real source gives what the mock made up, which is refused.", {
         **_DOWN, "quality.leaks": _counted(100)}, Severity.CRITICAL),
     Fault("stale-data", "The real source answers with data that becomes no newer.", {
