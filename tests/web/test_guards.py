@@ -26,6 +26,8 @@ NOW = 1_790_000_000 * SECOND
 PUBLIC = {("GET", "/healthz"), ("GET", "/readyz"), ("GET", "/login"), ("POST", "/login")}
 """For anybody. The form to sign in brings a token of its own, and its refusals are tested elsewhere."""
 ONES_OWN = ("/login/", "/logout")
+FOLLOWING = ("/api/flags/ack", "/api/flags/leave")
+"""What a process that follows the flags says of itself, for which reading is enough."""
 ADMINISTRATION = ("/api/users", "/api/sign-in-links")
 PEOPLE = ("nobody", "wrong token", "forged session", "disabled", *Role, "admin token")
 TOKENS = {
@@ -54,7 +56,7 @@ def needs(route: Route) -> Role:
     method, path = route
     if path.startswith(ADMINISTRATION):
         return Role.ADMIN
-    return Role.VIEWER if method == "GET" or path.startswith(ONES_OWN) else Role.OPERATOR
+    return Role.VIEWER if method == "GET" or path.startswith((*ONES_OWN, *FOLLOWING)) else Role.OPERATOR
 
 
 class House:
@@ -128,7 +130,8 @@ def test_who_may_read_what(house: House, request: pytest.FixtureRequest) -> None
     for (route, who), status in asyncio.run(steps()).items():
         needed = needs(route)
         if right_role(who, needed) or (is_open and needed is Role.VIEWER):
-            assert status < 400, (route, who, status)
+            assert status < 500, (route, who, status)
+            assert status not in {401, 403}, (route, who, status)
         else:
             assert status == (403 if who in set(Role) else 401), (route, who, status)
 
@@ -140,7 +143,8 @@ def test_who_may_change_what_and_only_from_a_page_of_ours(house: House) -> None:
             for route, who, kind in itertools.product(CHANGES, PEOPLE, TOKENS):
                 headers, session = house.headers(who)
                 more, body = house.tokens(kind, session)
-                answer = await http.request(route[0], route[1], headers=headers | more, content=body)
+                answer = await http.request(route[0], route[1], headers=headers | more,
+                                            content=body or b"!")  # or some would take long to do what is asked
                 found[route, who, kind] = answer.status_code
         return found
 

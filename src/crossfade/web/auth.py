@@ -128,9 +128,9 @@ async def may_follow(connection: Connection, handler: BaseRouteHandler) -> None:
     key = _user_of(told) if scheme.lower() == "basic" else told.strip()
     if key and connection.app.state.crossfade.writer.matches(key):
         return
-    if connection.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
-        raise HTTPError(403, "other_site", "a page of another site cannot follow the flags")
     await may_read(connection, handler)
+    if found(connection) is None and connection.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
+        raise HTTPError(403, "other_site", "a page of another site cannot follow the flags")
 
 
 def _user_of(encoded: str) -> str:
