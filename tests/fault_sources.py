@@ -34,6 +34,8 @@ from crossfade.sources.history import MockHistory
 from crossfade.sources.infrastructure import MockInfrastructure
 from crossfade.sources.system import MockSystem
 from crossfade.web import live, pages
+from crossfade.web.words import WORDS
+from crossfade.web.writing import NONE
 
 NOW = 1_790_000_000 * SECOND
 STALE_LIMIT_S = 300
@@ -275,14 +277,14 @@ class Stage:
 
     def _check_page(self, reading: Reading, now: int) -> None:
         told = reading.provenance
-        section = pages.section(reading, self.component, now)
+        section = pages.section(reading, self.component, pages.Look(now))
         stale = told.source is Origin.REAL and told.reason is Reason.STALE
-        assert section.state == ("stale" if stale else told.source.value)
-        assert section.badge == pages.WORDS[section.state]
-        assert ("synthetic" in section.badge) is told.synthetic
+        assert section.state == ("cached" if stale else told.source.value)
+        assert section.badge == WORDS[section.state]
+        assert (section.badge == "MOCK") is told.synthetic
         assert (section.note == "") is (section.state == "real")
         if reading.payload is None:
-            assert {figure.text for figure in section.figures} <= {pages.NONE}
+            assert {each.text for each in (*section.facts, *section.cards)} <= {NONE}
             assert section.rows == ()
 
     def _check_api(self, reading: Reading, now: int) -> None:

@@ -1,7 +1,7 @@
 """The fault table, ``fault_table.txt``: what the viewer gets of every misbehaving source, and what is said of it.
 
 Each row is played with a real reader and a real observer, and is to be read aloud: *the real source of orders hangs,
-after a good reading, with the flag on and fallback: the viewer gets the stale real value, badge stale; there is one
+after a good reading, with the flag on and fallback: the viewer gets the stale real value, badge cached; there is one
 timeout; of two calls one failed; nothing made up was served; the data were real; quality fails, by completeness.*
 """
 
@@ -15,7 +15,7 @@ from crossfade.core.clock import HOUR, SECOND
 from crossfade.core.quality import Quality, assess, health
 from crossfade.core.reading import Origin, Reading
 from crossfade.core.threshold import Window
-from crossfade.web import pages
+from crossfade.web.words import state_of
 
 from .fault_sources import ALWAYS_BAD, FAULTS, HANGING, NOW, REAL, Stage
 
@@ -67,7 +67,7 @@ def described(stage: Stage, reading: Reading) -> tuple[str, ...]:
     dimensions = {each.name: each.value for each in quality.dimensions}
     figures = (dimensions.get(name) for name in ("completeness", "validity", "freshness"))
     return (
-        f"{told.source}/{told.reason}", pages.state_of(reading), ", ".join(errors) or "-",
+        f"{told.source}/{told.reason}", state_of(reading), ", ".join(errors) or "-",
         f"{quality.errors} of {quality.calls}", str(quality.undeclared_synthetic), quality.data_source.value,
         quality.status.value, *("-" if figure is None else f"{figure:.3g}" for figure in figures),
     )
