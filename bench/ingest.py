@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import load
@@ -87,9 +88,10 @@ def _contestants(size: Size, ending: ExitStack) -> tuple[dict[str, Callable[[Loa
     present[ARROW] = lambda load_, number: duckdb(python, load_, number)
     why = postgresql.missing(size.postgresql)
     port = 0 if why is not None else ending.enter_context(postgresql.cluster(size.postgresql))
+    execute = partial(postgresql.execute, size.postgresql, port)
     for name, way in ((COPY, "copy"), (INSERT, "insert")):
         if why is None:
-            present[name] = lambda load_, number, way=way: pg(python, size, port, way, load_, number)
+            present[name] = partial(pg, python, execute, {"way": way, "port": port})
         else:
             absent[name] = why
     return present, absent
@@ -106,11 +108,10 @@ def ours(load_: Load, seed: int, rate: float = 0.0) -> Outcome:
         return bring(sys.executable, orders, load_, seed, loaded=lambda: server.loaded(http))
 
 
-def pg(python: str, size: Size, port: int, way: str, load_: Load, seed: int) -> Outcome:
-    postgresql.execute(size.postgresql, port, "DROP TABLE IF EXISTS events")
-    postgresql.execute(size.postgresql, port, load.TABLE.format(unique="PRIMARY KEY", json="JSONB"))
-    postgresql.execute(size.postgresql, port, "CHECKPOINT")
-    orders = {"way": way, "port": port}
+def pg(python: str, execute: Callable[[str], None], orders: dict, load_: Load, seed: int) -> Outcome:
+    for statement in ("DROP TABLE IF EXISTS events", load.TABLE.format(unique="PRIMARY KEY", json="JSONB"),
+                      "CHECKPOINT"):
+        execute(statement)
     bring(python, orders, _warm(load_), seed + 1_000)
     return bring(python, orders, load_, seed)
 

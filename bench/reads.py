@@ -1,10 +1,10 @@
 """Reads of the live dashboard with many events stored, over 30 days, for one client and for a hundred.
 
-One client asks for everything again and again; of the hundred each asks once a second, as a page does, over a connection
-of its own, and its wait counts from when it was due. They are a process apart from the server. A tenth of the reads
-comes first, to warm up, and is not timed. Beside it, with as many events of the same shape: the figures that the dashboard
-shows of business, asked of PostgreSQL with a covering index; and the guide's way, which fetches today's events and
-counts them in Python. Both answer no HTTP, and are asked by one client.
+One client asks for everything again and again; of the hundred each asks once a second, as a page does, over a
+connection of its own, and its wait counts from when it was due. They are a process apart from the server. A tenth of
+the reads comes first, to warm up, and is not timed. Beside it, with as many events of the same shape: figures that the
+dashboard shows of business, asked of PostgreSQL with a covering index; and the guide's way, which fetches today's
+events and counts them in Python. Both answer no HTTP, and are asked by one client.
 """
 
 import asyncio

@@ -31,9 +31,11 @@ class Row:
         return statistics.median(self.ours)
 
     def ratio(self, peer: str) -> float | None:
-        """How many times better ours is than the peer's; None where that has no figure."""
+        """How many times better ours is than the peer's; None where that has no figure, or one of them is not above 0,
+        as a difference of two times that are as good as the same may be.
+        """
         figures = self.peers[peer]
-        if isinstance(figures, str) or not self.median or not statistics.median(figures):
+        if isinstance(figures, str) or min(self.median, statistics.median(figures)) <= 0:
             return None
         ratio = statistics.median(figures) / self.median
         return ratio if self.lower else 1 / ratio

@@ -66,6 +66,7 @@ def test_a_ratio_is_how_many_times_better_ours_is(row: ModuleType) -> None:
     assert late.median == 3
     assert late.ratio("slow") == 10
     assert late.ratio("absent") is None
+    assert row.Row("added", "µs", [-1], {"slow": [30]}).ratio("slow") is None
     many = row.Row("rate", "events/s", [100], {"slow": [20, 30, 25]}, lower=False)
     assert many.ratio("slow") == 4
 
