@@ -51,7 +51,7 @@ def serve(
                                                 help="A TOML file of settings.", show_default=False)] = None,
 ) -> None:
     """Runs the server until Ctrl-C."""
-    # Until it serves: what a start makes is there to stay, and looking for garbage in it took a third of the start.
+    # Until it serves: what a start makes is there to stay, and looking for garbage in it is a good part of the start.
     gc.disable()
     from crossfade.cli import serve as command
 
