@@ -1,5 +1,6 @@
 # make run   sets everything up and runs the demo on this folder (SCAN=PATH names another)
 # make test  sets up what the tests need and passes them
+# make bench measures it beside its peers and writes docs/speed.md; make bench-full takes hours and stores more
 
 PYTHON ?= python3
 SCAN ?= .
@@ -7,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run setup test check lint types imports docs lock screenshots clean
+.PHONY: run setup test check lint types imports docs lock screenshots bench bench-full clean
 
 run: setup
 	$(BIN)/crossfade demo $(SCAN)
@@ -50,12 +51,20 @@ screenshots: $(VENV)/.test
 	@tools/system-packages chromium
 	$(BIN)/python tools/screenshots.py
 
+bench: $(VENV)/.test
+	@tools/system-packages chromium
+	$(BIN)/python bench/run.py $(BENCH) --json docs/speed.json --page docs/speed.md
+
+bench-full:
+	@$(MAKE) --no-print-directory bench BENCH=--full
+
 # Needs uv. Hashes, no addresses.
 COMPILE := uv pip compile --quiet --generate-hashes --no-annotate --no-header --universal --python-version 3.11
 lock:
 	printf 'hatchling==1.33.0\neditables\n' | $(COMPILE) - --output-file requirements/build.txt
 	$(COMPILE) pyproject.toml --extra server --output-file requirements/run.txt
 	$(COMPILE) pyproject.toml --extra server --group test --constraint requirements/run.txt --output-file requirements/test.txt
+	$(COMPILE) bench/requirements.in --constraint requirements/run.txt --output-file bench/requirements.txt
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

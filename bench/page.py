@@ -14,11 +14,10 @@ import asyncio
 import json
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,9 +25,8 @@ from urllib.parse import urlsplit
 import httpx
 import psutil
 from playwright.sync_api import sync_playwright
-
-from crossfade.datafolder import server_note
-from crossfade.keys import find
+from row import Row, Size
+from served import Served, served
 
 PROCESSES = 2
 NEEDLE = b'"filesProcessed":'
@@ -40,31 +38,41 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--loads", type=int, default=10)
     told = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "data"
-        server = subprocess.Popen([sys.executable, "-m", "crossfade", "serve", "--port", "0", "--data", str(data)],
-                                  stdout=subprocess.PIPE, text=True)
-        try:
-            assert server.stdout is not None
-            server.stdout.readline()
-            note, keys = server_note(data), find(data)
-            assert note is not None
-            assert keys is not None
-            with httpx.Client(base_url=note.url, auth=(keys.write_key, "")) as client:
-                client.patch("/api/flags", json={"useRealBusinessMetrics": True},
-                             headers={"Authorization": f"Bearer {keys.admin_token}"}, auth=None).raise_for_status()
-                loads(note.url, told.loads)
-                began = psutil.Process(server.pid).cpu_times()
-                viewers(client, note.url, told.viewers, told.seconds)
-                ended = psutil.Process(server.pid).cpu_times()
-                print(f"the server's CPU time    {ended.user + ended.system - began.user - began.system:6.1f} s")
-        finally:
-            server.terminate()
-            server.wait()
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "data") as server, _client(server) as client:
+        for name, found in loads(server.url, told.loads).items():
+            print(f"{name:24} median {statistics.median(found):6.0f} ms   worst {max(found):6.0f} ms   of {len(found)}")
+        began = psutil.Process(server.pid).cpu_times()
+        delays = viewers(client, server.url, told.viewers, told.seconds)
+        ended = psutil.Process(server.pid).cpu_times()
+        cuts = statistics.quantiles(delays, n=100)
+        print(f"event to viewer          median {1000 * cuts[49]:6.0f} ms   p95 {1000 * cuts[94]:6.0f} ms   "
+              f"p99 {1000 * cuts[98]:6.0f} ms   worst {1000 * delays[-1]:6.0f} ms")
+        print(f"the server's CPU time    {ended.user + ended.system - began.user - began.system:6.1f} s")
 
 
-def loads(url: str, count: int) -> None:
-    """Prints the paint and the first live figure of some loads."""
+def _client(server: Served) -> httpx.Client:
+    with server.admin() as admin:
+        admin.patch("/api/flags", json={"useRealBusinessMetrics": True}).raise_for_status()
+    return httpx.Client(base_url=server.url, auth=(server.keys.write_key, ""))
+
+
+def rows(size: Size) -> Iterator[Row]:
+    """The loads are the rounds of the first two; the third has a server of its own each round."""
+    count = 1_000 if size.rounds > 1 else 10
+    late = []
+    for number in range(size.rounds):
+        with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "data") as server, \
+                _client(server) as client:
+            if not number:
+                for name, found in loads(server.url, max(2, 2 * size.rounds)).items():
+                    yield Row(f"the live page: {name}", "ms", found)
+            delays = viewers(client, server.url, count, max(2, int(size.seconds)))
+        late.append(1e3 * statistics.quantiles(delays, n=20)[-1])
+    yield Row(f"an event to {count:,} viewers' streams: p95", "ms", late, goal=1_000)
+
+
+def loads(url: str, count: int) -> dict[str, list[float]]:
+    """The paint and the first live figure of some loads, in ms."""
     paints, lives = [], []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
@@ -83,12 +91,11 @@ def loads(url: str, count: int) -> None:
             paints.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
             context.close()
         browser.close()
-    for name, found in (("first contentful paint", paints[1:]), ("first live figure", lives[1:])):  # one warms up
-        print(f"{name:24} median {statistics.median(found):6.0f} ms   worst {max(found):6.0f} ms   of {len(found)}")
+    return {"first contentful paint": paints[1:], "first live figure": lives[1:]}  # one warms up
 
 
-def viewers(client: httpx.Client, url: str, count: int, seconds: int) -> None:
-    """Prints how late so many viewers hear of events."""
+def viewers(client: httpx.Client, url: str, count: int, seconds: int) -> list[float]:
+    """How late so many viewers hear of events: seconds, in order."""
     shares = [count // PROCESSES + (number < count % PROCESSES) for number in range(PROCESSES)]
     with ProcessPoolExecutor(PROCESSES) as pool:
         watching = [pool.submit(watch, url, share, seconds + 15) for share in shares]
@@ -104,10 +111,8 @@ def viewers(client: httpx.Client, url: str, count: int, seconds: int) -> None:
         found = [viewer for future in watching for viewer in future.result()]
     delays = sorted(delay for viewer in found for delay in delays_of(viewer, sent))
     held = sum(bool(viewer) and viewer[-1][0] >= number - 2 for viewer in found)
-    cuts = statistics.quantiles(delays, n=100)
-    print(f"{count:,} viewers for {seconds} s: {held:,} heard to the end, {len(delays):,} deliveries")
-    print(f"event to viewer          median {1000 * cuts[49]:6.0f} ms   p95 {1000 * cuts[94]:6.0f} ms   "
-          f"p99 {1000 * cuts[98]:6.0f} ms   worst {1000 * delays[-1]:6.0f} ms")
+    print(f"{count:,} viewers for {seconds} s: {held:,} heard to the end, {len(delays):,} deliveries", file=sys.stderr)
+    return delays
 
 
 def delays_of(viewer: Sequence[tuple[int, float]], sent: dict[int, float]) -> list[float]:

@@ -29,11 +29,11 @@ from pathlib import Path
 
 import httpx
 import rollback_peers
+from row import Row, Size
+from served import served
 
 from crossfade import __version__
 from crossfade.core.flag import Flags, evaluate
-from crossfade.datafolder import server_note
-from crossfade.keys import find
 
 FLAG = "useRealSystemMetrics"
 FOLLOWER = """
@@ -69,30 +69,17 @@ def children(commands: Sequence[Sequence[str]], ready: str = "ready") -> Iterato
                 child.kill()
 
 
-def crossfade(folder: Path, given: argparse.Namespace) -> None:
-    data = folder / "data"
-    server = subprocess.Popen([sys.executable, "-m", "crossfade", "serve", "--port", "0", "--data", str(data)],
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        assert server.stdout is not None
-        assert "serves" in server.stdout.readline()
-        note, keys = server_note(data), find(data)
-        assert note is not None
-        assert keys is not None
-        commands = [[sys.executable, "-c", FOLLOWER, note.url, keys.write_key, str(folder / f"keep-{number}")]
-                    for number in range(given.processes)]
-        with children(commands), httpx.Client(
-            base_url=note.url, headers={"Authorization": f"Bearer {keys.admin_token}"}, trust_env=False, timeout=60,
-        ) as http:
-            _roll_back(http, given)
-    finally:
-        server.terminate()
-        server.wait()
+def crossfade(folder: Path, processes: int, rollbacks: int, show: rollback_peers.Show) -> None:
+    with served(folder / "data") as server:
+        commands = [[sys.executable, "-c", FOLLOWER, server.url, server.keys.write_key, str(folder / f"keep-{number}")]
+                    for number in range(processes)]
+        with children(commands), server.admin() as http:
+            _roll_back(http, processes, rollbacks, show)
 
 
-def _roll_back(http: httpx.Client, given: argparse.Namespace) -> None:
+def _roll_back(http: httpx.Client, processes: int, rollbacks: int, show: rollback_peers.Show) -> None:
     calls, told, transactions = [], [], []
-    for _ in range(given.rollbacks):
+    for _ in range(rollbacks):
         http.patch("/api/flags", json={FLAG: True}).raise_for_status()
         while len({row["revision"] for row in http.get("/api/flags/followers").json()}) > 1:
             time.sleep(0.05)
@@ -100,14 +87,38 @@ def _roll_back(http: httpx.Client, given: argparse.Namespace) -> None:
         began = time.perf_counter()
         answer = http.post("/api/rollback", json={"timeout": 10}).json()
         calls.append((time.perf_counter() - began) * 1e3)
-        assert answer["acknowledged"] == given.processes + 1, answer
+        assert answer["acknowledged"] == processes + 1, answer
         assert not answer["unanswered"], answer
         told.append(answer["milliseconds"])
         transactions.append(answer["transactionMilliseconds"])
-    name = f"Crossfade {__version__}, {given.processes} processes"
+    name = f"Crossfade {__version__}, {processes} processes"
     show(f"{name}: call", calls)
     show(f"{name}: server, to the last acknowledgement", told)
     show(f"{name}: server, the transaction", transactions)
+
+
+def rows(size: Size) -> Iterator[Row]:
+    """The peers have a tenth of the processes, since theirs take long to start; each rollback is a round."""
+    own: dict[str, Sequence[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        crossfade(Path(folder), size.processes, size.rollbacks, own.__setitem__)
+    few = max(1, size.processes // 10)
+    theirs: dict[str, Sequence[float] | str] = {}
+    if size.peers is None:
+        theirs |= {"flagd, file mode": size.no_peers}
+    else:
+        rollback_peers.flagd(size.peers, few, size.rollbacks, theirs.__setitem__)
+    why = rollback_peers.missing(size.node, size.postgresql)
+    if why is not None:
+        theirs["Unleash"] = why
+    else:
+        assert size.node is not None
+        for refresh_s, rollbacks in ((1, size.rollbacks // 3), (15, max(3, size.rollbacks // 12))):
+            rollback_peers.unleash(size.node, size.postgresql, theirs.__setitem__, processes=few,
+                                   rollbacks=max(1, rollbacks), refresh_s=refresh_s)
+    yield Row(f"a rollback's call, until the last of {size.processes} processes has it", "ms", next(iter(own.values())),
+              theirs, goal=250, note=f"Ours waits for an acknowledgement of every process; the peers' {few} look "
+                                     "at their flag every millisecond, and nobody is told that they have it.")
 
 
 def show(name: str, milliseconds: Sequence[float]) -> None:
@@ -135,11 +146,11 @@ def main() -> None:
     given = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     with tempfile.TemporaryDirectory() as folder:
-        crossfade(Path(folder), given)
+        crossfade(Path(folder), given.processes, given.rollbacks, show)
     if given.peers is not None:
         peers, processes = given.peers.absolute(), given.peer_processes
         print(rollback_peers.versions(peers))
-        rollback_peers.flagd(peers, processes, given.rollbacks, show)
+        rollback_peers.flagd(peers / "v/bin/python", processes, given.rollbacks, show)
         rollback_peers.unleash(peers, given.postgresql, show, processes=processes, rollbacks=given.rollbacks // 3,
                                refresh_s=1)
         rollback_peers.unleash(peers, given.postgresql, show, processes=processes, refresh_s=15,

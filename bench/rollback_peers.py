@@ -14,6 +14,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
+from postgresql import cluster
+from postgresql import missing as no_postgresql
 
 WATCH = """
 import sys, threading, time
@@ -56,7 +58,7 @@ await start({ db: { user: 'postgres', password: 'x', host: '127.0.0.1', port: +p
 console.log('ready');
 """
 CLIENT_TOKEN, ADMIN_TOKEN = "default:development." + "a" * 32, "*:*." + "b" * 32
-PG_PORT, UNLEASH_PORT = 55_432, 55_433
+UNLEASH_PORT = 55_433
 
 Show = Callable[[str, Sequence[float]], None]
 
@@ -69,7 +71,17 @@ def versions(peers: Path) -> str:
     return f"UnleashClient {client}, unleash-server {package['version']}, openfeature-provider-flagd {flagd}"
 
 
-def flagd(peers: Path, processes: int, rollbacks: int, show: Show) -> None:
+def missing(peers: Path | None, postgresql: Path) -> str | None:
+    """Why Unleash cannot be measured; None where it can."""
+    if peers is None:
+        return "--unleash names no folder with its server, which is a Node package that the bench does not install"
+    for needed in (peers / "v/bin/python", peers / "node_modules/unleash-server/package.json"):
+        if not needed.exists():
+            return f"{needed.relative_to(peers)} is not in the folder that --unleash names"
+    return no_postgresql(postgresql) or (None if shutil.which("node") else "node is not installed")
+
+
+def flagd(python: Path, processes: int, rollbacks: int, show: Show) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "flags.json"
 
@@ -80,7 +92,7 @@ def flagd(peers: Path, processes: int, rollbacks: int, show: Show) -> None:
             half.replace(file)
 
         change(False)
-        commands = [[peers / "v/bin/python", "-c", FLAGD, file]] * processes
+        commands = [[python, "-c", FLAGD, file]] * processes
         show(f"flagd, file mode, {processes} processes", _measure(commands, change, rollbacks))
 
 
@@ -106,23 +118,11 @@ def unleash(peers: Path, postgresql: Path, show: Show, *, processes: int, rollba
 @contextmanager
 def _unleash_server(peers: Path, postgresql: Path) -> Iterator[str]:
     with ExitStack() as ending:
-        folder = Path(tempfile.mkdtemp())
-        ending.callback(shutil.rmtree, folder)
-        become = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        if become:
-            shutil.chown(folder, "postgres")
-
-        def run(*command: str | Path) -> None:
-            subprocess.run([*become, *command], check=True, stdout=subprocess.DEVNULL, cwd="/")
-
-        run(postgresql / "initdb", "-D", folder / "db", "-U", "postgres", "--auth=trust")
-        control = (postgresql / "pg_ctl", "-D", folder / "db", "-w")
-        run(*control, "-l", folder / "log", "-o", f"-p {PG_PORT} -k {folder} -c listen_addresses=127.0.0.1", "start")
-        ending.callback(run, *control, "-m", "immediate", "stop")
+        pg_port = ending.enter_context(cluster(postgresql))
         script = peers / "bench-server.mjs"
         script.write_text(SERVER)
         server = subprocess.Popen(
-            ["node", script, peers / "node_modules/unleash-server/dist/lib/server-impl.js", str(PG_PORT),
+            ["node", script, peers / "node_modules/unleash-server/dist/lib/server-impl.js", str(pg_port),
              str(UNLEASH_PORT)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             env={**os.environ, "INIT_CLIENT_API_TOKENS": CLIENT_TOKEN, "INIT_ADMIN_API_TOKENS": ADMIN_TOKEN})
         ending.callback(server.wait)

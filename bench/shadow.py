@@ -31,6 +31,8 @@ from importlib.metadata import PackageNotFoundError, version
 from itertools import count
 from pathlib import Path
 
+from row import Row, Size
+
 FIGURES = {f"figure{number}": float(number) for number in range(10)}
 PARTS = 4
 """Components that are read in turn, so that several shadows are under way at a time."""
@@ -251,6 +253,21 @@ def present(python: str | None) -> dict[str, str]:
         print(f"{package} {found[package]}" if package in found else
               f"{package} is ABSENT: install it in a Python of its own, and give that as --peers")
     return found
+
+
+def rows(size: Size) -> Iterator[Row]:
+    seconds, reads = (0.3, IN_A_ROW * (1 if size.rounds <= 5 else 4)) if size.rounds > 1 else (0.05, 2)
+    pythons = dict.fromkeys(OURS, sys.executable) | ({} if size.peers is None else
+                                                     dict.fromkeys(THEIRS, str(size.peers)))
+    found: dict[str, list[float]] = {name: [] for name in pythons}
+    for number in range(size.rounds):
+        for name, python in pythons.items():
+            one = run(python, "--one", name, "--reads", reads, "--shadow", seconds, "--seed", number + 1)
+            found[name].append(statistics.median(one["on"]["costs"]) - statistics.median(one["off"]["costs"]))
+    own = [found.pop(name) for name in OURS]
+    for name, figures in zip(OURS, own, strict=True):
+        yield Row(f"a shadow of {seconds * 1e3:.0f} ms, added to a viewer's read: {name.partition(', ')[2]}", "µs",
+                  figures, found or dict.fromkeys(THEIRS, size.no_peers), goal=50, note=" ".join(DIFFERS.split()))
 
 
 def main() -> None:

@@ -15,9 +15,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
+
+from row import Row, Size
 
 PROPERTIES = {"path": "/a/b/c.txt", "size": 12345, "kind": "image", "ok": True, "ratio": 0.25}
 NOWHERE = "http://127.0.0.1:9"
@@ -75,6 +77,18 @@ def run(python: str, name: str, calls: int) -> dict[str, float]:
                           check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def rows(size: Size) -> Iterator[Row]:
+    spool = "crossfade, spool"
+    pythons = {spool: sys.executable} | ({} if size.peers is None else dict.fromkeys(THEIRS, str(size.peers)))
+    found: dict[str, list[float]] = {name: [] for name in pythons}
+    for _ in range(size.rounds):
+        for name, python in pythons.items():
+            found[name].append(run(python, name, size.calls)["median_us"])
+    own = found.pop(spool)
+    yield Row("track(), the median call", "µs", own, found or dict.fromkeys(THEIRS, size.no_peers), goal=5,
+              note="Ours writes each event to its spool on disk; the others keep theirs in memory.")
 
 
 def main() -> None:

@@ -9,12 +9,12 @@ import pytest
 import structlog
 
 from crossfade.core.alert import AlertKey, Condition, Pace, Severity
+from crossfade.core.backoff import Backoff
 from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
 from crossfade.core.notice import Message
 from crossfade.courier import Courier
 from crossfade.notifier import LEASE, TRIES, Notifier
 from crossfade.state import Delivery, State, StateError
-from crossfade.tracking.backoff import Backoff
 
 from .scenario.receivers import Hook, MailServer
 

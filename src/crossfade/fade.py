@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 
@@ -15,7 +15,9 @@ from crossfade.core.reading import STAND_INS, Reading, Reason
 from crossfade.reader import Reader, Watch
 from crossfade.sources.component import Component
 from crossfade.sources.function import FunctionSource
-from crossfade.tracking import FlagFollower
+
+if TYPE_CHECKING:
+    from crossfade.tracking import FlagFollower
 
 FIRST_WORD_S = 1.0
 """Seconds for which a first reading waits to hear the flags from the server."""
@@ -51,9 +53,7 @@ class Crossfade:
         self._declared: dict[str, Component] = {}
         self._values: dict[str, FlagValue] = {}
         self._reader: Reader | None = None
-        self._follow: Callable[[], FlagFollower] | None = None
-        if follow is not None:
-            self._follow = partial(FlagFollower, follow, key, keep=keep, clock=self._clock)
+        self._follow = None if follow is None else partial(_follower, follow, key, keep, self._clock)
         self._follower: FlagFollower | None = None
         self._heard = follow is None
 
@@ -135,7 +135,7 @@ class Crossfade:
             self._reader = Reader(self.components, flags, self._clock, max_age=self._max_age, watch=self._watch)
         return self._reader
 
-    def _following(self) -> FlagFollower | None:
+    def _following(self) -> "FlagFollower | None":
         """Made when it is first needed: a server that serves these components has no need to follow itself."""
         if self._follower is None and self._follow is not None:
             self._follower = self._follow()
@@ -143,3 +143,10 @@ class Crossfade:
 
     def _names(self) -> tuple[str, ...]:
         return names_of(component.flag for component in self.components)
+
+
+def _follower(url: str, key: str, keep: str | os.PathLike[str] | None, clock: Clock) -> "FlagFollower":
+    # A server imports this file and follows nobody: it is spared the follower's part, with its HTTP client.
+    from crossfade.tracking import FlagFollower  # noqa: PLC0415
+
+    return FlagFollower(url, key, keep=keep, clock=clock)

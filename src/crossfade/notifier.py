@@ -7,12 +7,12 @@ from contextlib import suppress
 import structlog
 from msgspec.structs import replace
 
+from crossfade.core.backoff import Backoff
 from crossfade.core.clock import HOUR, MINUTE, SECOND, Clock
 from crossfade.core.notice import TEST, Message
 from crossfade.state.deliveries import Delivery
 from crossfade.state.errors import StateError
 from crossfade.state.repository import State
-from crossfade.tracking.backoff import Backoff
 
 log = structlog.get_logger(__name__)
 

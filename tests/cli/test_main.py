@@ -45,8 +45,16 @@ def test_wrong_usage_is_exit_2_and_says_how(arguments: list[str]) -> None:
 
 
 def test_help_imports_none_of_the_servers_parts() -> None:
-    heavy = ("duckdb", "litestar", "sqlalchemy", "uvicorn", "pydantic", "httpx")
-    code = f"import sys, crossfade.cli.main; print([name for name in {heavy!r} if name in sys.modules])"
+    heavy = ("duckdb", "litestar", "sqlalchemy", "uvicorn", "pydantic", "httpx", "rich")
+    code = ("import atexit, sys; from crossfade.cli.main import main; sys.argv[1:] = ['--help']; "
+            f"atexit.register(lambda: print([name for name in {heavy!r} if name in sys.modules])); main()")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("\n[]\n")
+
+
+def test_a_servers_start_imports_nothing_that_it_may_never_need() -> None:
+    spared = ("alembic", "apprise", "fsspec", "httpx", "crossfade.tracking")
+    code = f"import sys, crossfade.cli.serve; print([name for name in {spared!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

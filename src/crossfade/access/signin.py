@@ -10,12 +10,12 @@ from crossfade.core.session import MAX_AGENT
 from crossfade.core.throttle import Throttle
 from crossfade.core.user import Change, UserError, canonical, check_password
 from crossfade.state.people import People
-from crossfade.tracking.autotrack import Tracks, login
 
 from . import secret
 from .errors import Refused, TooMany
 from .passwords import Passwords
 from .sessions import Sessions
+from .tracks import OwnEvents
 
 SPAN = 15 * MINUTE
 BY_NAME, BY_ADDRESS = 10, 50
@@ -34,11 +34,12 @@ class Caller(NamedTuple):
 class SignIn:
     """Lets in who proves who it is. Every method may raise TooMany, Busy or StateError."""
 
-    def __init__(self, people: People, sessions: Sessions, passwords: Passwords, tracker: Tracks, clock: Clock) -> None:
+    def __init__(self, people: People, sessions: Sessions, passwords: Passwords, events: OwnEvents,
+                 clock: Clock) -> None:
         self._people = people
         self._sessions = sessions
         self._passwords = passwords
-        self._tracker = tracker
+        self._events = events
         self._clock = clock
         self._names = Throttle(BY_NAME, SPAN)
         self._addresses = Throttle(BY_ADDRESS, SPAN)
@@ -47,7 +48,7 @@ class SignIn:
         """The secret of a new session. Raises Refused."""
         name = _lenient(name)
         self._admit(caller, name)
-        with login(self._tracker, method="password") as attempt:
+        with self._events.login("password") as attempt:
             await self._prove(name, password, caller)
             token = await self._begin(name, caller)
             attempt.succeeded(name)
@@ -58,7 +59,7 @@ class SignIn:
         """The secret of a new session; the link is used up. Raises Refused."""
         self._admit(caller)
         token = secret.make()
-        with login(self._tracker, method="link") as attempt:
+        with self._events.login("link") as attempt:
             try:
                 name = await asyncio.to_thread(self._people.use_link, secret.digest(link), secret.digest(token),
                                                at=self._clock.now(), agent=caller.agent[:MAX_AGENT])

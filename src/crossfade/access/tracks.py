@@ -1,12 +1,16 @@
 """The server's own events, which go the way of an application's: through the ingest into the journal."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from crossfade.core.clock import Clock, iso
-from crossfade.tracking.wire import JSON
+
+if TYPE_CHECKING:
+    from crossfade.tracking.autotrack import Login
 
 
 class OwnEvents:
@@ -17,7 +21,7 @@ class OwnEvents:
         self._take = take
         self._clock = clock
 
-    def track(self, event: str, user_id: str | None = None, properties: JSON | None = None, *,
+    def track(self, event: str, user_id: str | None = None, properties: Mapping[str, object] | None = None, *,
               session_id: str | None = None) -> str:
         """The event's id. Raises what the ingest raises."""
         message = str(uuid.uuid4())
@@ -26,3 +30,10 @@ class OwnEvents:
             "messageId": message, "timestamp": iso(self._clock.now()),
         }))
         return message
+
+    def login(self, method: str) -> "AbstractContextManager[Login]":
+        """A sign-in that is tracked, as by ``autotrack.login``."""
+        # With it comes the whole tracker, HTTP client included: the server's start is spared that.
+        from crossfade.tracking.autotrack import login  # noqa: PLC0415
+
+        return login(self, method=method)

@@ -1,5 +1,6 @@
 """``crossfade serve``: the server in the foreground."""
 
+import gc
 import os
 import resource
 import signal
@@ -100,6 +101,8 @@ def serve(chosen: Settings) -> None:
         app.reach(url)
         print(f"Crossfade serves {url} (data in {chosen.data}; Ctrl-C stops)", flush=True)
         print(invitation(app, here(url)), flush=True)
+        gc.freeze()  # nor is it looked through while answers wait
+        gc.enable()
 
     # uvicorn raises the signal again once it has stopped: by then there is nothing left to do.
     signal.signal(signal.SIGTERM, lambda *_: None)

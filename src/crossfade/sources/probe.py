@@ -1,4 +1,4 @@
-"""One question to a part that the server stands on, and how it is asked over HTTP and TCP.
+"""One question to a part that the server stands on, and how it is asked over TCP; ``webprobe`` asks over HTTP.
 
 A target's address may carry a secret, so no address, path or query appears in what a probe tells or logs.
 """
@@ -7,19 +7,16 @@ import asyncio
 import re
 import socket
 import ssl
-from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from urllib.parse import urlsplit
-
-import httpx
 
 _USERINFO = re.compile(r"//\S*@")
 _LONGEST_DETAIL = 200
 _LONGEST_TEXT = 2_000
 
-_WORDS: tuple[tuple[type[BaseException], str], ...] = (
+Words = tuple[tuple[type[BaseException], str], ...]
+WORDS: Words = (
     (ssl.SSLCertVerificationError, "its certificate is not trusted"),
     (ssl.SSLError, "TLS fails"),
     (ConnectionRefusedError, "refuses the connection"),
@@ -27,8 +24,6 @@ _WORDS: tuple[tuple[type[BaseException], str], ...] = (
     (BrokenPipeError, "resets the connection"),
     (socket.gaierror, "its name does not resolve"),
     (TimeoutError, "times out"),
-    (httpx.TimeoutException, "times out"),
-    (httpx.ProtocolError, "gives no valid HTTP answer"),
 )
 """What a kind of error means. The first that is found among an error and its causes tells."""
 
@@ -64,8 +59,11 @@ def target(name: str, address: str) -> Probe:
         if scheme == "tcp":
             return Probe(name, tcp(address))
         if scheme in {"http", "https"}:
+            # Most servers probe nothing by HTTP, and its client takes longer to load than many other parts together.
+            from .webprobe import http  # noqa: PLC0415
+
             return Probe(name, http(address))
-    except (ValueError, httpx.InvalidURL):
+    except ValueError:
         pass
     raise ValueError(f"target {name!r} is not an http://, https:// or tcp://host:port address")
 
@@ -89,53 +87,10 @@ def tcp(address: str) -> Ask:
     return ask
 
 
-def http(address: str) -> Ask:
-    """Asks for the address once, over a connection of its own, and reads no more than the headers.
-
-    A 2xx or 3xx is well, and a redirect is not followed. A 4xx is impaired: something answers, but not what
-    was meant, or not to us. A 5xx is down. A user and password in the address are sent as Basic credentials.
-    Raises ValueError or httpx.InvalidURL if the address is none.
-    """
-    url = httpx.URL(address)
-    if not url.host:
-        raise ValueError("an http:// address needs a host")
-    headers = {"user-agent": "crossfade-probe", "accept": "*/*"}
-    if url.userinfo:
-        pair = f"{url.username}:{url.password}".encode()
-        headers["authorization"] = f"Basic {b64encode(pair).decode('ascii')}"
-    bare = url.copy_with(userinfo=b"", fragment=None)
-    trust = _trust()
-
-    async def ask() -> str:
-        try:
-            status = await _status(httpx.Request("GET", bare, headers=headers), trust)
-        except (httpx.HTTPError, OSError) as error:
-            raise ProbeError(in_words(error)) from error
-        if status >= 500:
-            raise ProbeError(f"answers {status}")
-        return Impaired(f"answers {status}") if status >= 400 else f"answers {status}"
-
-    return ask
-
-
-async def _status(request: httpx.Request, trust: ssl.SSLContext) -> int:
-    # A transport, not a client: a client logs the address, and may ask a proxy in the target's place.
-    async with httpx.AsyncHTTPTransport(verify=trust) as transport:
-        response = await transport.handle_async_request(request)
-        await response.aclose()
-        return response.status_code
-
-
-@lru_cache(maxsize=1)
-def _trust() -> ssl.SSLContext:
-    """The authorities that are trusted: read once, as it takes a while."""
-    return httpx.create_ssl_context()
-
-
-def in_words(error: BaseException) -> str:
+def in_words(error: BaseException, words: Words = WORDS) -> str:
     """What went wrong, told by the errors' kinds: their texts may hold the address."""
     causes = list(_causes(error))
-    told = (words for kind, words in _WORDS if any(isinstance(cause, kind) for cause in causes))
+    told = (said for kind, said in words if any(isinstance(cause, kind) for cause in causes))
     return next(told, "cannot be reached")
 
 

@@ -1,8 +1,9 @@
 """What an application imports to send events; it needs none of the server's parts."""
 
+from crossfade.core.backoff import Backoff
+
 from .aio import AsyncTracker
 from .asgi import TrackedASGI
-from .backoff import Backoff
 from .core import SpoolFull
 from .flags import FlagFollower
 from .hooks import Call

@@ -9,12 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol
 
+from crossfade.core.backoff import Backoff
 from crossfade.core.clock import Clock, SystemClock, iso, micros
 from crossfade.core.event import MAX_MESSAGE_ID, MAX_NAME
 from crossfade.core.flag import Flags
 
 from . import exits
-from .backoff import Backoff
 from .delivery import Delivery, Pace
 from .flags import FlagFollower
 from .heirs import Heirs

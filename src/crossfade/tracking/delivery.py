@@ -14,10 +14,10 @@ from queue import Empty, SimpleQueue
 
 from msgspec.structs import replace
 
+from crossfade.core.backoff import Backoff
 from crossfade.core.clock import Clock, iso
 from crossfade.core.ledger import Account
 
-from .backoff import Backoff
 from .heirs import Heirs
 from .outbox import Outbox
 from .post import Post

@@ -17,12 +17,12 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from crossfade.core.backoff import Backoff
 from crossfade.core.clock import Clock, SystemClock
 from crossfade.core.flag import FlagError, Flags
 from crossfade.core.flagevent import HEARTBEAT_S, MAX_EVENT, decode
 
 from . import exits
-from .backoff import Backoff
 from .connection import Connection
 from .lastknown import LastKnown
 from .post import seconds

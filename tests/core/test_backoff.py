@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.tracking.backoff import MAX_RETRY_AFTER, Backoff
+from crossfade.core.backoff import MAX_RETRY_AFTER, Backoff
 
 
 @given(st.integers(1, 10**9), st.floats(0, 10**12))
