@@ -82,7 +82,7 @@ def test_a_plan_is_carried_out_with_its_flags_audit_and_steps(house: House) -> N
     house.start()
     assert house.flags[BUSINESS] is True
     assert house.flags["percent_business_metrics"] == 5
-    assert house.changed == 1
+    assert house.changed
     house.tick(31)
     assert house.flags["percent_business_metrics"] == 100
     house.tick(32)

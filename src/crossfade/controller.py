@@ -48,8 +48,8 @@ class Controller:
     def __init__(self, book: Rollouts, flags: Callable[[], Flags], clock: Clock, *, measure: Measure, holder: str,
                  behind: Callable[[int], Sequence[str]], changed: Callable[[], None]) -> None:
         """``flags``: as they are in the database just now. ``behind``: names of the processes that are not known to
-        have a revision of them. ``changed`` is called when flags were changed. ``holder``: what this server is called
-        in the lease.
+        have a revision of them. ``changed`` is called when flags may have changed. ``holder``: what this server is
+        called in the lease.
         """
         self._book = book
         self._flags = flags
@@ -149,6 +149,7 @@ class Controller:
     async def _decide(self, rollout: Rollout, command: Command | None) -> Rollout:
         now = self._clock.now()
         flags = await asyncio.to_thread(self._flags)
+        self._changed()  # another server may have set them: what is read anew here, every process hears of
         measured = await self._measured(rollout, now)
         watched = 0 if self._watched_at is None else max(0, now - self._watched_at)
         facts = Facts(flags, measured, tuple(self._behind(flags.revision)), watched,

@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from .conftest import Server, environment
+from .conftest import VISIBLE_WITHIN, Server, environment
 from .faults import Proxy
 
 ROOT = Path(__file__).parents[2]
@@ -184,9 +185,11 @@ def test_ten_thousand_events_while_the_server_dies_and_comes_back(server: Server
               {"max_retries": 10, "upload_size": 20})
     server.await_that(lambda: run.log.exists() and run.requests > 50)
     server.stop(signal.SIGKILL)
+    deadline = time.monotonic() + VISIBLE_WITHIN
+    while "Connection refused" not in run.log.read_text():
+        assert time.monotonic() < deadline, "the client has not noticed"
     server.start("--port", port)
     assert run.end().errors == []
-    assert "Connection refused" in run.log.read_text()
     assert delivered_once(server, run) <= 20, "at most the batch whose answer died with the server"
 
 

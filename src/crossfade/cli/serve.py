@@ -109,6 +109,7 @@ def serve(chosen: Settings) -> None:
     signal.signal(signal.SIGINT, lambda *_: None)
     running = Announcing(Server(app), ready)
     running.run(sockets=[bound])
+    gc.unfreeze()  # or libraries complain at the end of what was never taken down
     if not running.started:
         raise CommandError("the server could not start; the log says why")
 

@@ -21,6 +21,8 @@ SLOT = 2 * MAX_EVENT
 """Bytes from one slot to the next. Most of them are a hole in the file, which takes no room."""
 HEADER = struct.Struct(">8sQII")
 """The magic, a count that grows with each write, the length of what follows, and the CRC-32 of count and that."""
+LOOKS = 50
+"""How often a file without a whole slot is looked at again; a write takes a few microseconds."""
 
 log = logging.getLogger("crossfade.tracking")
 
@@ -61,7 +63,7 @@ class LastKnown:
             file = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not hold us
             try:
                 _check(file)
-                kept = _newest(_slots(file), self._server)
+                kept = _newest(_whole(file), self._server)
             finally:
                 os.close(file)
             return decode(bytes(kept.event)), kept.at
@@ -170,6 +172,16 @@ def _check(file: int) -> None:
 def _slots(file: int) -> list[tuple[int, bytes]]:
     """Both slots: the count and what it holds; -1 for one that holds nothing whole."""
     return [_slot(file, number * SLOT) for number in range(2)]
+
+
+def _whole(file: int) -> list[tuple[int, bytes]]:
+    """Both slots, looked at again while neither is whole: whoever writes may have passed from one to the other."""
+    slots = _slots(file)
+    for _ in range(LOOKS):
+        if max(slots)[0] >= 0:
+            break
+        slots = _slots(file)
+    return slots
 
 
 def _slot(file: int, at: int) -> tuple[int, bytes]:
