@@ -26,6 +26,7 @@ from crossfade.core.fact import of_quality
 from crossfade.core.flag import Stage, names_of, own, share, stage
 from crossfade.core.gate import Fact, Gate, Verdict, judge
 from crossfade.core.quality import Quality
+from crossfade.core.report import of_use
 from crossfade.core.rollout import Move, Status
 from crossfade.core.threshold import GUIDE, Window
 from crossfade.sources.component import Source
@@ -33,8 +34,6 @@ from crossfade.state.errors import StateError
 from crossfade.state.rollouts import Drill, Rollout
 from crossfade.store.port import StoreError
 
-OWN_EVENTS = "$process_report"
-"""Which processes track by themselves: they are no sign of use."""
 MONTH = timedelta(days=31)
 WATCHED = 7 * DAY
 """No further back are readings looked at for made-up values."""
@@ -86,7 +85,7 @@ def _switches(app: App, behind: Sequence[str]) -> Switches:
 
 def _tracked(app: App) -> Tracked:
     now = app.clock.now()
-    events = sum(n for name, n in app.store.counts(now - DAY, now + 1).items() if name != OWN_EVENTS)
+    events = of_use(app.store.counts(now - DAY, now + 1))
     account = total(app.store.ledger())
     return Tracked(events, account.sent, account.arrived, account.waiting, account.missing)
 
@@ -130,7 +129,7 @@ def _answered(app: App) -> Answered | Unknown:
 
 
 def _failed(app: App) -> Failed | Unknown:
-    rollout, since = last_rollout(app), switched_at(app)
+    rollout, since = app.state.rollouts.newest(), switched_at(app)
     if rollout is not None:
         over = rollout.state.status is Status.DONE
         window = Window(rollout.started_at, (rollout.state.seen_at if over else app.clock.now()) + 1)
@@ -200,11 +199,6 @@ def _says_what_it_is(source: Source) -> bool:
     """By its own docstring, and none that it inherits; a function's stands for the source that is made of it."""
     own = vars(source) if "__doc__" in vars(source) else vars(type(source))
     return bool((own.get("__doc__") or "").strip())
-
-
-def last_rollout(app: App) -> Rollout | None:
-    """The newest. Raises StateError."""
-    return next(iter(app.state.rollouts.latest(1)), None)
 
 
 def switched_at(app: App) -> int | None:

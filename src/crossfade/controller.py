@@ -18,9 +18,9 @@ from crossfade.core.decide import decide
 from crossfade.core.flag import Flags
 from crossfade.core.gate import Fact
 from crossfade.core.plan import Plan
-from crossfade.core.rollout import LONGEST_TICK, Command, Decision, Facts, Move, State, Status, start
+from crossfade.core.rollout import LONGEST_TICK, Command, Decision, Facts, Move, State, Status, actor, start
 from crossfade.state.errors import StateError
-from crossfade.state.rollouts import Overtaken, Rollout, RolloutError, Rollouts, actor
+from crossfade.state.rollouts import Overtaken, Rollout, RolloutError, Rollouts
 
 log = structlog.get_logger(__name__)
 
@@ -127,8 +127,9 @@ class Controller:
             yield _condition("paused", Severity.WARNING, f"{last.plan.name} is paused: {last.state.paused}")
 
     async def _tick(self) -> Rollout | None:
-        if await asyncio.to_thread(self._book.live) is None:
-            self._last = next(iter(await asyncio.to_thread(self._book.latest, 1)), None)
+        newest = await asyncio.to_thread(self._book.newest)
+        if newest is None or newest.state.status.over:
+            self._last = newest
             return None
         if not await asyncio.to_thread(self._book.hold, LEASE, self._holder, now=self._clock.now(),
                                        length=LEASE_LENGTH):

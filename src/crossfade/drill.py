@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from crossfade.core.clock import Clock
 from crossfade.core.flag import FlagValue
+from crossfade.core.names import listed
 from crossfade.followers import Followers
 from crossfade.rollback import WAIT_S, RolledBack, rollback
 from crossfade.state.repository import State
@@ -77,13 +78,13 @@ class Drills:
         heard = await self._followers.wait(flags.revision, WAIT_S)
         if heard.unanswered:
             waited = time.perf_counter() - began
-            return f"after {waited:.1f} s not known to have the flags: {', '.join(heard.unanswered[:5])}"
+            return f"after {waited:.1f} s not known to have the flags: {listed(heard.unanswered)}"
         return None
 
 
 def _problem(done: RolledBack) -> str | None:
     if done.unanswered:
-        return f"not known to have been rolled back: {', '.join(done.unanswered[:5])}"
+        return f"not known to have been rolled back: {listed(done.unanswered)}"
     if done.milliseconds > SLOWEST_S * 1_000:
         return f"it took {done.milliseconds:.0f} ms to the last process, where {SLOWEST_S * 1_000:.0f} are allowed"
     return None

@@ -14,11 +14,11 @@ import structlog
 
 from crossfade.core.clock import HOUR, MINUTE, Clock
 from crossfade.core.comparison import Comparison, Reference, compare
+from crossfade.core.figures import numbers
 from crossfade.core.observation import ErrorKind, Observation, Served, answered, failed, served
 from crossfade.core.payloads import Payload
 from crossfade.core.reading import Origin, Reading
 from crossfade.core.tally import Agreement, Tally, decode, encode, merge, merge_all
-from crossfade.core.value import is_number
 from crossfade.sources.call import Outcome
 from crossfade.sources.component import Component
 from crossfade.state.errors import StateError
@@ -236,27 +236,12 @@ def together(rows: Sequence[TallyRow], length: int) -> list[TallyRow]:
 def compared_with_legacy(component: str, real: Payload, legacy: Payload, again: Payload, *, window: tuple[int, int],
                          at: int) -> list[Comparison]:
     """Each number that all three payloads have, compared within the noise of the legacy one."""
-    numbers = _numbers(msgspec.to_builtins(real))
-    references, repeated = (_numbers(msgspec.to_builtins(payload)) for payload in (legacy, again))
+    told, references, repeated = (dict(numbers(msgspec.to_builtins(payload))) for payload in (real, legacy, again))
     return [
         compare(component, field, value, references[field], Reference.LEGACY, window=window, at=at,
                 again=repeated[field])
-        for field, value in numbers.items() if field in references and field in repeated
+        for field, value in told.items() if field in references and field in repeated
     ]
-
-
-def _numbers(value: object, path: str = "") -> dict[str, float]:
-    """The numbers in a payload, by their paths; rows of a list by their place."""
-    if isinstance(value, dict):
-        parts: Iterable[tuple[object, object]] = value.items()
-    elif isinstance(value, list | tuple):
-        parts = enumerate(value)
-    else:
-        return {path: value} if is_number(value) else {}
-    found: dict[str, float] = {}
-    for key, inner in parts:
-        found |= _numbers(inner, f"{path}.{key}".lstrip("."))
-    return found
 
 
 def _decoded(row: TallyRow) -> Tally | None:

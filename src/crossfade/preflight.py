@@ -10,7 +10,9 @@ from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND, Clock
 from crossfade.core.dimension import Status as Figure
 from crossfade.core.gate import NOTHING, When, judge
 from crossfade.core.ledger import FED_BY_EVENTS
+from crossfade.core.names import listed
 from crossfade.core.plan import Plan
+from crossfade.core.report import of_use
 from crossfade.core.rollout import State
 from crossfade.core.rollout import Status as Standing
 from crossfade.measure import Measured
@@ -71,7 +73,7 @@ class Preflight:
         """Whether any came: without events the real figures would be true, and empty."""
         now = self._clock.now()
         try:
-            hour, day = (self._counted(now - span, now) for span in (HOUR, DAY))
+            hour, day = (of_use(self._store.counts(now - span, now + 1)) for span in (HOUR, DAY))
         except StoreError as error:
             return Check("events", Result.UNKNOWN, f"the event store cannot be asked: {error}")
         if hour:
@@ -80,13 +82,10 @@ class Preflight:
             return Check("events", Result.UNKNOWN, f"none in the last hour, {day:,} in the last day")
         return Check("events", Result.FAILED, "none in the last day: does the application track them?")
 
-    def _counted(self, since: int, until: int) -> int:
-        return sum(self._store.minutes(since // MINUTE * MINUTE, -(-until // MINUTE) * MINUTE).counts.values())
-
     def _processes(self) -> Check:
         behind = self._behind()
         if behind:
-            return Check("flags", Result.FAILED, f"not known to have the present flags: {', '.join(behind[:5])}")
+            return Check("flags", Result.FAILED, f"not known to have the present flags: {listed(behind)}")
         return Check("flags", Result.PASSED, "every process has the present flags")
 
     async def _gates(self, plan: Plan, first: int) -> Iterable[Check]:

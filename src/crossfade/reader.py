@@ -230,11 +230,12 @@ class Reader:
         return slot.last is not None and not slot.spoiled and 0 <= self._clock.now() - slot.last.at < self._max_age
 
     async def _call(self, component: Component, origin: Origin, slot: _Slot) -> Outcome:
+        slot.spoiled = False  # what is news while it is asked, it may not tell
         try:
             outcome = await self._call_past_cache(component, origin, slot)
         finally:
             slot.running = None
-        slot.last, slot.spoiled = outcome, False
+        slot.last = outcome
         if outcome.sample is not None:
             slot.good = outcome
         return outcome

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from crossfade.app import App
-from crossfade.checklist import last_rollout, rows, switched_at
+from crossfade.checklist import rows, switched_at
 from crossfade.core.alert import Alert
 from crossfade.core.chronicle import Chronicle, chronicle
 from crossfade.core.clock import MINUTE
@@ -76,11 +76,6 @@ def standing(app: App, rollout: Rollout | None, behind: Sequence[str]) -> Migrat
     found = None if rollout is None else Underway(
         rollout.plan, rollout.state, rollout.started_at, rollout.said, rollout.verdicts)
     return migration(found, around, app.clock.now())
-
-
-def latest(app: App) -> Rollout | None:
-    """The newest rollout. Raises StateError."""
-    return last_rollout(app)
 
 
 def _span(app: App, rollout: Rollout | None, now: int) -> tuple[int, int]:

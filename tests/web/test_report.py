@@ -23,7 +23,7 @@ from crossfade.core.flag import ALL
 from crossfade.core.gate import Fact, Gate
 from crossfade.core.plan import Phase, Plan
 from crossfade.core.rollout import Action, Command, State
-from crossfade.report import Report, gather, latest, standing
+from crossfade.report import Report, gather, standing
 from crossfade.settings import Settings
 from crossfade.sources.component import Sample
 from crossfade.sources.function import FunctionSource
@@ -68,7 +68,7 @@ class House:
         return json.loads(msgspec.json.encode(report_json(self.gathered(), self.app)))
 
     def gathered(self) -> Report:
-        return gather(self.app, latest(self.app), self.app.behind())
+        return gather(self.app, self.app.state.rollouts.newest(), self.app.behind())
 
     def html(self, *, alone: bool = False) -> str:
         found = self.gathered()
@@ -380,7 +380,7 @@ def test_a_store_that_is_away_leaves_its_own_criteria_unknown(house: House) -> N
 def test_a_pause_is_a_blocker_of_the_status(house: House) -> None:
     house.start()
     asyncio.run(house.controller.command(Command(Action.PAUSE, "ann", "lunch")))
-    found = migration_json(standing(house.app, latest(house.app), ()))
+    found = migration_json(standing(house.app, house.app.state.rollouts.newest(), ()))
     assert found["blockers"] == ["It is paused: ann paused it: lunch."]
     assert found["estimatedCompletion"] is None
     assert found["risks"] == ["No rollback was rehearsed: crossfade rollout drill does it."]

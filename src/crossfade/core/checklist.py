@@ -28,6 +28,7 @@ from .criterion import (
 from .dimension import Status
 from .flag import Stage
 from .gate import Verdict
+from .names import listed
 from .quality import Quality
 from .threshold import GUIDE
 
@@ -279,8 +280,8 @@ def _number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.4g}"
 
 
-def _listed(names: Sequence[str], most: int = 8) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def _listed(names: Sequence[str]) -> str:
+    return listed(names, 8)
 
 
 def _capital(text: str) -> str:

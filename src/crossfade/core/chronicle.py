@@ -13,7 +13,7 @@ from .flag import Flags, FlagValue
 from .gate import Gate, Verdict
 from .migration import stands
 from .plan import Plan
-from .rollout import Move, State
+from .rollout import Move, State, is_actor
 
 MOST_POINTS = 240
 """Points of a curve: more cannot be told apart on paper."""
@@ -129,7 +129,7 @@ def chronicle(plan: Plan, state: State, steps: Iterable[Noted], flags: Flags) ->
         if current is not None:
             pages[current].judge(step)
         current = _turn(plan, pages, current, step)
-        if step.move is not Move.HOLD or step.changes or not step.who.startswith("rollout "):
+        if step.move is not Move.HOLD or step.changes or not is_actor(step.who):
             count += 1
             if len(deeds) < MOST_DEEDS:
                 name = plan.names[step.phase] if step.phase < len(plan.names) else None

@@ -13,6 +13,7 @@ from .dimension import Status as Figure
 from .duration import rough, shown
 from .flag import PERCENT, USE_REAL, Flags, FlagValue, share
 from .gate import NOTHING, Verdict, When, at_end, judge
+from .names import listed
 from .plan import OnFail, Phase, Plan, back, switched_on
 from .rollout import Action, Command, Decision, Facts, Move, State, Status
 
@@ -181,7 +182,7 @@ def _soak(tick: _Tick, state: State, verdicts: tuple[Verdict, ...]) -> Decision:
     soaked = state.soaked + (tick.counted if state.known and everywhere else 0)
     state = replace(state, soaked=soaked, known=everywhere)
     if not everywhere:
-        return _hold(tick, state, f"not known to have the flags yet: {_first(tick.facts.waiting_for)}")
+        return _hold(tick, state, f"not known to have the flags yet: {listed(tick.facts.waiting_for)}")
     if soaked < phase.soak and state.skipped is None:
         return _hold(tick, state, f"soaked {rough(soaked)} of {shown(phase.soak)}")
     ends = [at_end(gate, verdict) for gate, verdict in zip(phase.gates, verdicts, strict=True)]
@@ -282,7 +283,7 @@ def _go_back(tick: _Tick, state: State) -> Decision:
         return Decision(state, Move.REVERT, (f"Set back once more {_listed(changes)}.",), changes)
     if tick.facts.waiting_for:
         return Decision(state, Move.HOLD, (
-            f"Goes back; not known to have the flags yet: {_first(tick.facts.waiting_for)}. {_BY_HAND}",))
+            f"Goes back; not known to have the flags yet: {listed(tick.facts.waiting_for)}. {_BY_HAND}",))
     return Decision(replace(state, status=Status.REVERTED), Move.REVERTED,
                     (f"{tick.plan.name} was reverted: {state.why}.",))
 
@@ -302,11 +303,6 @@ def _differing(wanted: Mapping[str, FlagValue], flags: Flags) -> dict[str, FlagV
 
 def _listed(values: Mapping[str, FlagValue]) -> str:
     return ", ".join(f"{name} = {str(value).lower()}" for name, value in values.items())
-
-
-def _first(names: tuple[str, ...]) -> str:
-    more = len(names) - 5
-    return ", ".join(names[:5]) + (f" and {more} more" if more > 0 else "")
 
 
 def overtaken(plan: Plan, state: State, taken: Collection[str], why: str, now: int) -> State | None:

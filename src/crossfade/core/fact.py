@@ -22,6 +22,9 @@ FIGURES: Mapping[str, tuple[str, ...]] = MappingProxyType({
 })
 """By where they come from, the figures there are. ``live`` has whatever the dashboard shows."""
 
+PROVED = frozenset({"ledger.completeness", *(f"quality.{name}" for name in SHARES)})
+"""Figures that are a share, and judged by its exact bounds."""
+
 
 def refusal(figure: str) -> str | None:
     """Why there is no such figure; None if there is."""

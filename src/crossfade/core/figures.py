@@ -1,6 +1,7 @@
 """The plain figures of a payload, by the paths that lead to them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 
 import msgspec
 
@@ -14,16 +15,34 @@ def figures(payload: Payload) -> dict[str, float]:
     What lies in a list within has no path that stays the same, and is left out, as is what no float holds. Raises
     TypeError for a payload that holds what cannot be written as JSON.
     """
-    last = payload[-1:] if isinstance(payload, tuple) else (payload,)
-    return {path: number for each in last for path, number in _numbers(msgspec.to_builtins(each, str_keys=True))}
+    found: dict[str, float] = {}
+    for each in payload[-1:] if isinstance(payload, tuple) else (payload,):
+        for path, value in numbers(msgspec.to_builtins(each, str_keys=True), rows=False):
+            with suppress(OverflowError):
+                found[path] = float(value)
+    return found
 
 
-def _numbers(value: object, path: str = "") -> Iterator[tuple[str, float]]:
+def numbers(value: object, path: str = "", *, rows: bool = True) -> Iterator[tuple[str, float]]:
+    """Every number in what JSON can hold, as it is, by its path; with ``rows`` also those in lists, by their place."""
+    parts: Iterable[tuple[object, object]] = ()
     if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _numbers(inner, f"{path}.{key}".lstrip("."))
+        parts = value.items()
+    elif isinstance(value, list | tuple):
+        parts = enumerate(value) if rows else ()
     elif is_number(value):
-        try:
-            yield path, float(value)
-        except OverflowError:
-            return
+        yield path, value
+    for key, inner in parts:
+        yield from numbers(inner, f"{path}.{key}".lstrip("."), rows=rows)
+
+
+def lookup(value: object, path: str) -> object:
+    """What stands under ``queue.events`` or ``services.0.uptime``, or None; under an empty path the value itself."""
+    for part in path.split(".") if path else ():
+        if isinstance(value, Mapping):
+            value = value.get(part)
+        elif isinstance(value, list | tuple) and part.removeprefix("-").isdecimal():
+            value = value[int(part)] if -len(value) <= int(part) < len(value) else None
+        else:
+            return None
+    return value

@@ -73,6 +73,11 @@ class Gate(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
         return self.least if self.least is not None else self.most if self.most is not None else math.nan
 
     @property
+    def side(self) -> str:
+        """On which side of the threshold the figure is to be: ``at least``, ``at most``."""
+        return "at least" if self.least is not None else "at most"
+
+    @property
     def name(self) -> str:
         """What it is known by within its phase."""
         side = "least" if self.least is not None else "most"
@@ -182,10 +187,9 @@ def _at_most(low: float, high: float, threshold: float) -> Status:
 
 
 def _verdict(gate: Gate, fact: Fact, bounds: tuple[float | None, float | None], status: Status, why: str) -> Verdict:
-    side = "at least" if gate.least is not None else "at most"
     head = f"{gate.component}: {gate.figure}" if gate.component else gate.figure
     value = "unknown" if fact.value is None else f"{fact.value:.6g}"
-    told = f"{head} is {value}, where {side} {gate.threshold:g} is wanted: {status} ({why})."
+    told = f"{head} is {value}, where {gate.side} {gate.threshold:g} is wanted: {status} ({why})."
     if fact.example is not None and status is not Status.PASS:
         told += f" {fact.example}" if fact.example.endswith(".") else f" For example, {fact.example}."
     return Verdict(gate.name, status, Evidence(fact.value, fact.n, *bounds, gate.threshold, fact.example), told)

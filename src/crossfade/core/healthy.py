@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from .clock import SECOND
-from .fact import SHARES
+from .fact import PROVED
 from .gate import NOTHING, Fact, Gate
 
 CALLS_A_SECOND = 1
@@ -16,7 +16,6 @@ EVENTS_BEFORE = 100_000
 
 _GROWING = frozenset({"quality.calls", "quality.served"})
 """They are their own number."""
-_SHARES = frozenset({"ledger.completeness", *(f"quality.{name}" for name in SHARES)})
 _PROOFS = frozenset({"quality.accuracy", "quality.consistency"})
 _USUAL: Mapping[str, float] = MappingProxyType({
     "quality.freshness": 1.0, "quality.latency_p50": 5.0, "quality.latency_p95": 20.0, "quality.latency_p99": 40.0,
@@ -32,7 +31,7 @@ def healthy(gate: Gate, watched: int) -> Fact:
     n = _count(gate.figure, CALLS_A_SECOND * watched // SECOND)
     if not n:
         return NOTHING
-    if gate.figure in _SHARES:
+    if gate.figure in PROVED:
         return Fact(100.0, n, k=n) if gate.least is not None else Fact(0.0, n, k=0)
     return Fact(float(n) if gate.figure in _GROWING else _good(gate), n)
 

@@ -4,7 +4,7 @@
 that is over counts for as long as its flags stand, so that a rollback takes its share away again.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -13,6 +13,7 @@ from .clock import DAY, MINUTE
 from .dimension import Status as Figure
 from .flag import PERCENT, SHADOW, USE_REAL, Flags, FlagValue, share, stage
 from .gate import Verdict, at_end
+from .names import listed
 from .plan import Phase, Plan, switched_on
 from .quality import Quality
 from .rollout import State, Status
@@ -138,8 +139,7 @@ def _phase(plan: Plan, state: State) -> str:
     phase = plan.phases[state.phase]
     ramping = phase.ramp and state.status is Status.SOAKING
     at = f" at {phase.ramp[min(state.step, phase.steps - 1)]} %" if ramping else ""
-    standing = "paused" if state.paused is not None else state.status.value
-    return f"{phase.name}{at}: {standing}"
+    return f"{phase.name}{at}: {state.word}"
 
 
 def _blockers(found: Underway, around: Around) -> Iterator[str]:
@@ -156,7 +156,7 @@ def _blockers(found: Underway, around: Around) -> Iterator[str]:
     elif state.status is not Status.SOAKING:
         yield said or f"It is {state.status}."
     elif around.behind:
-        yield f"Not known to have the flags yet: {_first(around.behind)}."
+        yield f"Not known to have the flags yet: {listed(around.behind)}."
     yield from (verdict.sentence for verdict, blocks in _judged(found) if blocks)
 
 
@@ -238,7 +238,3 @@ def _completion(found: Underway, now: int, *, held: bool) -> int | None:
 def _thawed(plan: Plan, phase: Phase, at: int) -> int | None:
     """When a step of the phase may be taken, from a moment on."""
     return next((moment for moment in range(at, at + FURTHEST, LOOK) if plan.frozen(phase, moment) is None), None)
-
-
-def _first(names: Sequence[str], most: int = 5) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

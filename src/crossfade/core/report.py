@@ -3,6 +3,7 @@
 It is written by ``crossfade.tracking`` and read by the source of ``systemMetrics``.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -12,6 +13,13 @@ from .latency import BUCKETS
 
 REPORT = "$process_report"
 """The event's name."""
+
+
+
+def of_use(counts: Mapping[str, int]) -> int:
+    """How many of these events, counted by name, tell of use: what processes track by themselves is no sign of it."""
+    return sum(count for name, count in counts.items() if name != REPORT)
+
 
 MOST = 10**9
 """Requests that one report may tell of."""

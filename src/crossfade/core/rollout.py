@@ -66,6 +66,32 @@ class State(Struct, frozen=True, rename="camel"):
     """Why it goes back, or went."""
 
 
+    @property
+    def word(self) -> str:
+        """How it stands, in a word: its status, or ``paused``."""
+        return "paused" if self.paused is not None and not self.status.over else self.status.value
+
+    def word_of(self, phase: int) -> str:
+        """The same of one of its phases, by its place: ``left out``, ``passed``, ``to come`` or ``never begun``, where
+        it is not the one in effect.
+        """
+        if phase == self.phase:
+            return self.word
+        if phase < self.first:
+            return "left out"
+        return "passed" if phase < self.phase else "never begun" if self.status is Status.REVERTED else "to come"
+
+
+def actor(number: int) -> str:
+    """In whose name a rollout acts where nobody told it to."""
+    return f"rollout {number}"
+
+
+def is_actor(who: str) -> bool:
+    """Whether that is a rollout's name, and nobody's."""
+    return who.startswith("rollout ")
+
+
 class Action(StrEnum):
     """What a rollout can be told."""
 

@@ -4,12 +4,9 @@ from collections.abc import Iterator
 
 from .binomial import needed
 from .duration import shown
-from .fact import SHARES
+from .fact import PROVED
 from .gate import Gate, NoData, When
 from .plan import Phase, Plan
-
-_PROVED = frozenset({"ledger.completeness", *(f"quality.{name}" for name in SHARES)})
-"""Figures that are a share, and judged by its exact bounds."""
 
 
 def wanted(plan: Plan) -> tuple[str, ...]:
@@ -31,11 +28,10 @@ def _of_phase(phase: Phase, plan: Plan) -> Iterator[str]:
 
 
 def _of_gate(gate: Gate) -> str:
-    side = "at least" if gate.least is not None else "at most"
     when = "all the time" if gate.judged is When.THROUGHOUT else "at the soak's end"
-    told = f"{gate.component + ': ' if gate.component else ''}{gate.figure} {side} {gate.threshold:g}, {when}"
+    told = f"{gate.component + ': ' if gate.component else ''}{gate.figure} {gate.side} {gate.threshold:g}, {when}"
     few = gate.sample
-    if gate.figure in _PROVED:
+    if gate.figure in PROVED:
         proof = _proof(gate)
         if proof is None:
             return f"{told}, which nothing can prove: no number of looks excludes the opposite"

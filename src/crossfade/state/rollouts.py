@@ -12,7 +12,7 @@ from crossfade.core.decide import overtaken
 from crossfade.core.flag import Flags, FlagValue
 from crossfade.core.gate import Verdict
 from crossfade.core.plan import Plan
-from crossfade.core.rollout import Decision, Move, State, Status
+from crossfade.core.rollout import Decision, Move, State, Status, actor
 
 from . import audit, flags, leases, retirements
 from .database import Database
@@ -80,11 +80,6 @@ class Drill(Struct, frozen=True):
     id: int = 0
 
 
-def actor(number: int) -> str:
-    """In whose name a rollout acts where nobody told it to."""
-    return f"rollout {number}"
-
-
 Writing = Callable[[], AbstractContextManager[Connection]]
 
 
@@ -111,6 +106,10 @@ class Rollouts:
         with self._database.reading() as connection:
             rows = connection.execute(select(rollouts).order_by(rollouts.c.id.desc()).limit(limit)).all()
         return tuple(map(_meant, rows))
+
+    def newest(self) -> Rollout | None:
+        """The last there was. Only that one can be live."""
+        return next(iter(self.latest(1)), None)
 
     def steps(self, number: int, *, after: int = 0, limit: int = 10_000, holds: bool = True) -> tuple[Step, ...]:
         """What a rollout did, in order, behind the step of that id. Without ``holds``: only what was done, by the

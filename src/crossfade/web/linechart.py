@@ -58,7 +58,7 @@ def chart(curve: Curve) -> Chart | None:
         tuple(" ".join(scale.place(point.at, point.figure) for point in span) for span in spans if len(span) > 1),
         tuple(_band(scale, span) for span in spans if any(_is_bounded(point) for point in span)),
         tuple(scale.dot(point) for point in _told(points)), scale.y(curve.gate.threshold),
-        f"{'at least' if curve.gate.least is not None else 'at most'} {number(curve.gate.threshold)}",
+        f"{curve.gate.side} {number(curve.gate.threshold)}",
         tuple((scale.y(value), number(value)) for value in scale.ticks),
         _clock(points[0].at), _clock(points[-1].at), _words(curve, figures),
     )
@@ -126,9 +126,8 @@ def _band(scale: _Scale, span: Sequence[Point]) -> str:
 
 def _words(curve: Curve, figures: Sequence[float]) -> str:
     gate = curve.gate
-    side = "at least" if gate.least is not None else "at most"
     return (f"{gate.figure}{f' of {gate.component}' if gate.component else ''}: from {number(figures[0])} to "
-            f"{number(figures[-1])}, between {number(min(figures))} and {number(max(figures))}, where {side} "
+            f"{number(figures[-1])}, between {number(min(figures))} and {number(max(figures))}, where {gate.side} "
             f"{number(gate.threshold)} is wanted")
 
 

@@ -235,7 +235,7 @@ def _component(app: App, name: str, asked: Asked) -> ComponentView:
     sources = stacks.stack(series, stacks.SOURCES, stacks.served, (since, until))
     row = rows((quality,), {name: component}, flags, app.state.flag_rows(), thresholds=app.monitor.thresholds,
                sources={name: sources})[0]
-    latest = next(iter(app.state.rollouts.latest(1)), None)
+    latest = app.state.rollouts.newest()
     return component_view(
         component, row, quality, stacks.stack(series, stacks.COMPARED, stacks.compared, (since, until)),
         [each for each in app.state.mismatches() if each.component == name], latest)

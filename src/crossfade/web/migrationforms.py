@@ -27,7 +27,7 @@ from .migration import HANDLERS as PAGES
 from .migration import Filled, page, switched_on
 from .migrationview import PAGE
 from .rollouts import NotReady, Start, begin
-from .rolloutview import drill_words
+from .rolloutview import drilled
 from .writing import SPACE, moment, number
 
 MAX_BODY = 120_000
@@ -60,8 +60,7 @@ async def drill_form(request: AppRequest, app: AppDependency) -> Answer:
         return await _refused(request, app, 409, f"No drill was made: {error}.")
     except StateError as error:
         return await _refused(request, app, 503, f"No drill was made: {error}.")
-    words = drill_words(made).removeprefix("last drill: ")
-    told = f"The drill passed: {words}." if made.problem is None else f"The drill {words}."
+    told = f"The drill {'passed: ' if made.problem is None else ''}{drilled(made)}."
     return _back(request, Notice(told, "pass" if made.problem is None else "fail"), "rollback")
 
 
@@ -161,8 +160,8 @@ def rolled_back(done: RolledBack, component: str = "") -> Notice:
     if done.unanswered:
         return Notice(f"{head}: after {took} {done.acknowledged:,} processes have it. Not known to have it: "
                       f"{', '.join(done.unanswered)}.", "fail")
-    processes = f"{done.acknowledged:,} process" + ("es have" if done.acknowledged != 1 else " has")
-    return Notice(f"{head}: {took} until all of {processes} it.".replace("all of 1 process", "the 1 process"))
+    everybody = f"all of {done.acknowledged:,} processes have" if done.acknowledged != 1 else "the 1 process has"
+    return Notice(f"{head}: {took} until {everybody} it.")
 
 
 def _text(form: Mapping[str, str], name: str) -> str:

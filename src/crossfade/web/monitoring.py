@@ -6,7 +6,7 @@ from typing import Annotated
 from litestar import Router, get
 from litestar.params import FromQuery, QueryParameter
 
-from crossfade.report import latest, standing
+from crossfade.report import standing
 from crossfade.state.errors import StateError
 from crossfade.store.port import StoreError
 
@@ -59,7 +59,7 @@ async def migration(app: AppDependency) -> dict[str, Json]:
     view, trouble, status = app.monitor.view, app.monitor.trouble, None
     try:
         behind = app.behind()
-        status = migration_json(await asyncio.to_thread(lambda: standing(app, latest(app), behind)))
+        status = migration_json(await asyncio.to_thread(lambda: standing(app, app.state.rollouts.newest(), behind)))
     except StateError as error:
         trouble = f"the rollout cannot be told now: {error}"
     return {"status": status, **quality.migration_json(

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from crossfade.core.clock import DAY, SECOND, iso
+from crossfade.core.figures import lookup
 from crossfade.core.reading import Reading
 from crossfade.sources.component import Component
 
@@ -276,10 +277,3 @@ def row(layout: Layout, item: object) -> Row:
 def figure(each: Field, payload: object) -> Figure:
     """The field's value in the payload."""
     return Figure(each, show(lookup(payload, each.path), each.kind))
-
-
-def lookup(payload: object, path: str) -> object:
-    """The value under ``queue.events`` and the like, or None; under an empty path the payload itself."""
-    for key in path.split(".") if path else ():
-        payload = payload.get(key) if isinstance(payload, Mapping) else None
-    return payload

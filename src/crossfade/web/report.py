@@ -14,10 +14,11 @@ from crossfade import __version__
 from crossfade.app import App
 from crossfade.core.chronicle import Curve, Deed, Passage
 from crossfade.core.clock import SECOND, iso
+from crossfade.core.duration import rough
 from crossfade.core.migration import Migration
 from crossfade.core.plan import Phase
 from crossfade.core.planfile import write
-from crossfade.report import Report, gather, latest
+from crossfade.report import Report, gather
 from crossfade.state.audit import AuditEntry
 from crossfade.state.errors import StateError
 from crossfade.state.rollouts import Rollout
@@ -58,7 +59,7 @@ async def migration_report(
 
 
 def _gathered(app: App, wanted: str | None, behind: Sequence[str]) -> Report:
-    return gather(app, latest(app) if wanted is None else find(app, wanted), behind)
+    return gather(app, app.state.rollouts.newest() if wanted is None else find(app, wanted), behind)
 
 
 def report_json(report: Report, app: App) -> dict[str, Json]:
@@ -154,14 +155,7 @@ def shown(value: float | None, unit: str = "") -> str:
 
 def span(seconds: float | None) -> str:
     """How long, in the two largest units."""
-    if seconds is None:
-        return "–"
-    left, parts = max(0, round(seconds)), []
-    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "0 s"
+    return "–" if seconds is None else rough(max(0, round(seconds)) * SECOND)
 
 
 HANDLERS = (migration_report,)

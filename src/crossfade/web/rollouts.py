@@ -14,7 +14,7 @@ from crossfade.core.flag import FlagValue, camel
 from crossfade.core.gate import Gate, Verdict
 from crossfade.core.plan import Phase, Plan
 from crossfade.core.planfile import DEFAULT, parse, write
-from crossfade.core.rollout import Action, Command, Status
+from crossfade.core.rollout import Action, Command
 from crossfade.preflight import Check, failed
 from crossfade.state.errors import StateError
 from crossfade.state.rollouts import Drill, Rollout, RolloutError, Step
@@ -164,7 +164,7 @@ def find(app: App, number: str) -> Rollout:
     """The rollout of this number, or the latest. Raises HTTPError."""
     try:
         if number == "latest":
-            found = next(iter(app.state.rollouts.latest(1)), None)
+            found = app.state.rollouts.newest()
         else:
             found = app.state.rollouts.get(int(number)) if number.isdecimal() and len(number) < 18 else None
     except StateError as error:
@@ -203,7 +203,7 @@ def document(rollout: Rollout, app: App) -> dict[str, Json]:
         "step": state.step, "soakedS": state.soaked / SECOND, "heldS": state.spent / SECOND,
         "approvedBy": state.approved_by, "skipped": state.skipped,
         "waitingFor": [] if state.status.over else list(app.behind()),
-        "phases": [phase_json(phase, _standing(index, rollout), rollout.verdicts if index == state.phase else ())
+        "phases": [phase_json(phase, state.word_of(index), rollout.verdicts if index == state.phase else ())
                    for index, phase in enumerate(rollout.plan.phases)],
         "planText": write(rollout.plan),
     }
@@ -238,16 +238,6 @@ def step_json(step: Step, plan: Plan) -> dict[str, Json]:
 
 def flags_json(values: Mapping[str, FlagValue]) -> dict[str, Json]:
     return {camel(name): value for name, value in values.items()}
-
-
-def _standing(index: int, rollout: Rollout) -> str:
-    """Of a phase: left out, passed, in effect as the rollout stands, or still to come."""
-    state = rollout.state
-    if index == state.phase:
-        return "paused" if state.paused is not None else state.status.value
-    if index < state.first:
-        return "left out"
-    return "passed" if index < state.phase else "never begun" if state.status is Status.REVERTED else "to come"
 
 
 def plan_of(app: App, text: str | None) -> Plan:

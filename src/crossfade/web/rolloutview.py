@@ -102,17 +102,12 @@ def view(rollout: Rollout, *, behind: Sequence[str] = (), trouble: str | None = 
     state, over = rollout.state, rollout.state.status.over
     at = iso(rollout.started_at)
     return RolloutView(
-        rollout.id, rollout.plan.name, standing(state),
+        rollout.id, rollout.plan.name, state.word,
         "open" if state.paused and not over else _STANDINGS[state.status],
         rollout.started_by, at, moment(at), rollout.reason or "", rollout.said, "" if over else trouble or "",
         () if over else tuple(behind), tuple(_passage(index, rollout) for index in range(len(rollout.plan.phases))),
         buttons(rollout), over, f"{PAGE}/rollouts/{rollout.id}",
     )
-
-
-def standing(state: State) -> str:
-    """In a word."""
-    return "paused" if state.paused is not None and not state.status.over else state.status.value
 
 
 def aside(rollout: Rollout | None) -> tuple[str, ...]:
@@ -172,13 +167,16 @@ def step_view(step: Step, names: Sequence[str]) -> StepView:
 
 
 def drill_words(drill: Drill | None) -> str:
-    """``84 ms to 3 processes``: how a rollback went when it was rehearsed."""
-    if drill is None:
-        return "no drill yet in this configuration"
+    """How a rollback went when it was rehearsed last."""
+    return "no drill yet in this configuration" if drill is None else f"last drill: {drilled(drill)}"
+
+
+def drilled(drill: Drill) -> str:
+    """``84 ms to 3 processes``."""
     if drill.problem is not None:
-        return f"last drill: did not pass: {drill.problem}"
+        return f"did not pass: {drill.problem}"
     processes = f"{drill.processes:,} process" + ("es" if drill.processes != 1 else "")
-    return f"last drill: {number(drill.micros / 1_000)}{SPACE}ms to {processes}"
+    return f"{number(drill.micros / 1_000)}{SPACE}ms to {processes}"
 
 
 def _passage(index: int, rollout: Rollout) -> Passage:
@@ -196,11 +194,9 @@ def _passage(index: int, rollout: Rollout) -> Passage:
 
 def _standing_of(index: int, rollout: Rollout) -> tuple[str, str]:
     state = rollout.state
-    if index < state.phase:
-        return "passed", "pass"
-    if index > state.phase:
-        return ("never begun" if state.status is Status.REVERTED else "to come"), "none"
-    told = standing(state)
+    told = state.word_of(index)
+    if index != state.phase:
+        return told, "pass" if told == "passed" else "none"
     if state.status is Status.SOAKING:
         phase = rollout.plan.phases[index]
         told += f", {phase.ramp[state.step]} % of the viewers" if phase.ramp else ""
@@ -222,8 +218,7 @@ def _notes(phase: Phase) -> Iterable[str]:
 
 
 def judged(gate: Gate, found: Verdict | None) -> Judged:
-    side = "at least" if gate.least is not None else "at most"
-    head = Judged(gate.figure, gate.component, "–", "–", "–", f"{side} {number(gate.threshold)}", "none",
+    head = Judged(gate.figure, gate.component, "–", "–", "–", f"{gate.side} {number(gate.threshold)}", "none",
                   "not judged yet", "", "at the end" if gate.judged == "at_end" else "throughout")
     if found is None:
         return head

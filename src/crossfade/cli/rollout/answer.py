@@ -10,7 +10,7 @@ from crossfade.cli.client import Json
 from crossfade.cli.errors import CommandError
 from crossfade.core.flag import FlagValue
 from crossfade.core.gate import Verdict
-from crossfade.core.rollout import Move, Status
+from crossfade.core.rollout import Move, Status, is_actor
 
 _T = TypeVar("_T")
 
@@ -119,7 +119,7 @@ class Step(Struct, frozen=True, rename="camel"):
     @property
     def by_itself(self) -> bool:
         """Whether nobody told it to."""
-        return self.who.startswith("rollout ")
+        return is_actor(self.who)
 
     @property
     def only_held(self) -> bool:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from crossfade.core.clock import SECOND
 from crossfade.core.dimension import Status as Figure
 from crossfade.core.duration import rough
+from crossfade.core.names import listed
 from crossfade.core.rollout import Status
 
 from .answer import Phase, Rollout
@@ -116,7 +117,7 @@ def _unwatched(told: Rollout) -> Headline:
 
 
 def _reverting(told: Rollout) -> Headline:
-    lacking = f" It is over when these have the flags: {_some(told.waiting_for)}." if told.waiting_for else ""
+    lacking = f" It is over when these have the flags: {listed(told.waiting_for)}." if told.waiting_for else ""
     return Headline(f"{title(told)} goes back: {_end(told.why)}{lacking}", "Nothing is needed: it ends by itself.",
                     False)
 
@@ -137,7 +138,7 @@ def _waiting(told: Rollout) -> Headline:
 
 def _spreading(told: Rollout) -> Headline:
     return Headline(f"{title(told)} waits until every process has the flags of {where(told)}. Not known to have them: "
-                    f"{_some(told.waiting_for)}.", f"See whether they still run. {_or_back(told)}", True)
+                    f"{listed(told.waiting_for)}.", f"See whether they still run. {_or_back(told)}", True)
 
 
 def _unproved(told: Rollout) -> Headline:
@@ -182,11 +183,6 @@ def _or_back(told: Rollout) -> str:
         return ABORT
     back = "everything" if phase.on_fail == "revert_all" else phase.name
     return f"If that takes more than {span(phase.deadline_s - told.held_s)} from now, {back} goes back. {ABORT}"
-
-
-def _some(names: tuple[str, ...]) -> str:
-    more = len(names) - 5
-    return ", ".join(names[:5]) + (f" and {more} more" if more > 0 else "")
 
 
 def _counted(count: int, thing: str) -> str:
