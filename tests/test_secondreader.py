@@ -10,7 +10,7 @@ import uvicorn
 from structlog.testing import capture_logs
 
 from crossfade.core.asgi import Message, ObservedRequests, Receive, Send
-from crossfade.core.clock import SECOND, ManualClock
+from crossfade.core.clock import MINUTE, SECOND, ManualClock
 from crossfade.core.comparison import Comparison
 from crossfade.core.payloads import Disk, InfrastructureMetrics, IngestQueue
 from crossfade.requestlog import RequestLog
@@ -18,6 +18,8 @@ from crossfade.secondreader import ClientTimer, Part, SecondReader, _recorded
 from crossfade.sources.beside import Beside, Unreadable
 from crossfade.sources.component import Sample
 from crossfade.sources.second import INFRASTRUCTURE, SYSTEM, DiskLook, infrastructure
+from crossfade.state.errors import StateError
+from crossfade.state.samples import Sample as Kept
 
 START = 1_700_000_000 * SECOND
 
@@ -29,6 +31,7 @@ class Rounds:
         self.clock = ManualClock(START)
         self.shown, self.read = free, free * 10**9
         self.emitted: list[Comparison] = []
+        self.kept: list[Kept] = []
         self.observed: list[str] = []
         self.wanted = {INFRASTRUCTURE, "businessMetrics"}
         self.trouble: str | None = None
@@ -36,8 +39,8 @@ class Rounds:
         self.beside = beside
         self.second = SecondReader(
             {INFRASTRUCTURE: Part(beside, infrastructure)}, observe=self.observe, wanted=lambda: self.wanted,
-            emit=self.emitted.extend, client=ClientTimer(RequestLog(60, self.clock), self.clock), interval_s=15,
-            max_age_s=1, pause=self.pause,
+            emit=self.emitted.extend, keep=self.kept.extend, client=ClientTimer(RequestLog(60, self.clock), self.clock),
+            interval_s=15, max_age_s=1, pause=self.pause,
         )
 
     async def fetch(self, now: int) -> Sample:
@@ -62,6 +65,28 @@ def test_a_round_gives_one_comparison() -> None:
     asyncio.run(rounds.second.round())
     assert [one.agrees for one in rounds.emitted] == [True]
     assert rounds.observed == [INFRASTRUCTURE] * 2
+
+
+def test_both_sides_of_what_was_compared_are_kept_in_their_minute() -> None:
+    rounds = Rounds()
+    rounds.shown = 49
+    asyncio.run(rounds.second.round())
+    assert [(one.source, one.figures["disk.free"]) for one in rounds.kept] == [
+        ("compared", 49e9), ("second_reader", 50e9)]
+    assert {(one.component, one.start, one.length) for one in rounds.kept} == {
+        (INFRASTRUCTURE, rounds.clock.now() // MINUTE * MINUTE, MINUTE)}
+
+
+def test_what_cannot_be_kept_is_compared_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: object) -> None:
+        raise StateError("the disk is full")
+
+    rounds = Rounds()
+    monkeypatch.setattr(rounds.second, "_keep", full)
+    with capture_logs() as logs:
+        asyncio.run(rounds.second.round())
+    assert [one.agrees for one in rounds.emitted] == [True]
+    assert [(entry["log_level"], entry["error"]) for entry in logs] == [("warning", "the disk is full")]
 
 
 def test_one_field_that_does_not_agree_stands_for_the_round() -> None:

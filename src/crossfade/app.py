@@ -187,7 +187,7 @@ class App:
         self._client = ClientTimer(self.requests, clock)
         self.second_reader = SecondReader(
             parts(self._system, self._infrastructure, self._machine, self.started_at), observe=self.reader.observe,
-            wanted=self.monitor.wanted, emit=self.observer.compared, client=self._client,
+            wanted=self.monitor.wanted, emit=self.observer.compared, keep=self.state.put_samples, client=self._client,
             interval_s=settings.second_reader_interval_s, max_age_s=settings.reading_max_age_s,
         )
 

@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 
 import structlog
 
-from crossfade.core.clock import Clock
-from crossfade.core.comparison import Comparison, of_window
+from crossfade.core.clock import MINUTE, Clock
+from crossfade.core.comparison import Comparison, Reference, of_window
 from crossfade.core.latency import quantile_ms
 from crossfade.requestlog import RequestLog
 from crossfade.sources.beside import Beside, Seen, Unreadable
@@ -24,6 +24,8 @@ from crossfade.sources.second import (
     response_time,
     window_of,
 )
+from crossfade.state.errors import StateError
+from crossfade.state.samples import Sample, pair
 
 log = structlog.get_logger(__name__)
 
@@ -73,13 +75,18 @@ class SecondReader:
 
     def __init__(self, parts: Parts, *, observe: Callable[[str], Awaitable[object]],
                  wanted: Callable[[], Collection[str]], emit: Callable[[Iterable[Comparison]], None],
+                 keep: Callable[[Iterable[Sample]], None],
                  client: "ClientTimer", interval_s: float, max_age_s: float,
                  pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
-        """``observe`` has a real source called, unless that was less than ``max_age_s`` ago."""
+        """``observe`` has a real source called, unless that was less than ``max_age_s`` ago.
+
+        ``keep`` stores both sides of what was compared; it may raise StateError.
+        """
         self._parts = parts
         self._observe = observe
         self._wanted = wanted
         self._emit = emit
+        self._keep = keep
         self._client = client
         self._interval_s = interval_s
         self._gap_s = min(max(0.5, max_age_s) + 0.1, interval_s / 2)
@@ -117,7 +124,19 @@ class SecondReader:
             self._note(name, self._parts[name].beside.trouble)
             if found:
                 self._emit([of_window(found)])
+                await self._store(name, found)
         self._rounds += 1
+
+    async def _store(self, name: str, found: Sequence[Comparison]) -> None:
+        """Of the minute, the last; a field of it that was compared earlier alone is let go with it."""
+        at = max(each.at for each in found)
+        rows = pair(name, at // MINUTE * MINUTE, MINUTE, at, Reference.SECOND_READER,
+                    real={each.field: each.real for each in found},
+                    reference={each.field: each.reference for each in found})
+        try:
+            await asyncio.to_thread(self._keep, rows)
+        except StateError as error:
+            log.warning("second reader: what was compared cannot be stored now", component=name, error=str(error))
 
     async def _observe_all(self, names: Iterable[str]) -> None:
         await asyncio.gather(*(self._observe(name) for name in names))

@@ -227,6 +227,23 @@ def test_without_javascript_a_rollout_is_started_and_aborted(server: Server, vis
     expect(page.locator("tbody tr")).to_have_count(1)
 
 
+def test_what_nothing_measures_is_stated_on_the_checklist(server: Server, visit: Visit) -> None:
+    server.start()
+    page = visit("operator")
+    page.click("text=The checklist")
+    rows = page.locator("ol.lines > li")
+    expect(rows).to_have_count(10)
+    assert [found for row in server.http.get("/api/checklist", headers=server.admin).json()["criteria"]
+            if (found := row["sentence"]) and found not in page.locator("ol.lines").inner_text()] == []
+    page.click("summary:has-text('State it')")
+    page.fill("input[name=reason]", "docs/how-to.md says what each figure is made of")
+    page.click("button:text-is('State it')")
+    expect(page.locator(".notice")).to_contain_text("Stated: documentation")
+    expect(rows.last).to_contain_text("Stated by operator")
+    page.reload()
+    expect(page.locator(".notice")).to_have_count(0)
+
+
 @pytest.mark.parametrize("role", ["", "viewer", "operator"])
 def test_each_role_sees_and_may_do_what_it_should_by_address_too(server: Server, visit: Visit, role: str) -> None:
     server.start()
@@ -240,7 +257,7 @@ def test_each_role_sees_and_may_do_what_it_should_by_address_too(server: Server,
     if acts:
         assert "This form is too old" in answer.text()
     assert server.http.get("/api/audit?limit=1", headers=server.admin).json()[0]["action"] != "flag.change"
-    for path in ("/components/systemMetrics", "/audit", "/rollback?component=systemMetrics"):
+    for path in ("/components/systemMetrics", "/audit", "/checklist", "/rollback?component=systemMetrics"):
         opened = page.goto(HOME + path)
         assert opened is not None
         assert opened.status == 200
@@ -271,16 +288,27 @@ def test_axe_finds_nothing_in_either_theme(server: Server, visit: Visit, width: 
         server.set_flags(useRealBusinessMetrics=False)
         page = visit(viewport={"width": width, "height": 900}, reduced_motion="reduce")
         expect(page.locator("#alerts")).to_contain_text("rollout, paused")
-        found = []
-        for path in ("", "/components/systemMetrics", "/rollouts/1", "/audit", "/rollback"):
-            page.goto(HOME + path)
-            page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-            for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)
-                found += [f"{path} {scheme}: {one}" for one in violations(page)]
-            if page.evaluate("document.documentElement.scrollWidth") > width:
-                found.append(f"{path}: wider than the screen")
-        assert found == []
+        inside = [HOME + path for path in (
+            "", "/components/systemMetrics", "/components/businessMetrics", "/rollouts/1", "/audit", "/rollback",
+            "/checklist")]
+        outside = ["/", "/figures/businessMetrics/filesProcessed", "/figures/systemMetrics/responseTimeP95", "/login",
+                   "/login?link=any", "/nowhere", "/api/monitoring/migration-report?format=html"]
+        assert [one for path in (*inside, *outside) for one in troubles(page, path, width)] == []
+        page.context.clear_cookies()
+        assert troubles(page, "/login", width) == []
+
+
+def troubles(page: Page, path: str, width: int) -> list[str]:
+    """What keeps somebody from using the page, in either theme, with everything unfolded."""
+    page.goto(path)
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    found = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        found += [f"{path} {scheme}: {one}" for one in violations(page)]
+    if page.evaluate("document.documentElement.scrollWidth") > width:
+        found.append(f"{path}: wider than the screen")
+    return found
 
 
 def violations(page: Page) -> list[str]:

@@ -55,6 +55,21 @@ def test_a_sound_day_agrees_as_a_whole(house, day):
     assert told == {("day", "historicalData", ALL, 21), ("statistics", "historicalData", ALL, 21),
                     ("hour", "businessMetrics", ALL, 3)}
     assert house.state.daily_stats(day, day)[day].total_size == 700
+    assert [(row.component, row.source, row.length, row.figures) for row in examined.beside] == [
+        ("historicalData", source, DAY, {"files": 5, "duplicates": 1, "cleanupActions": 1, "totalSize": 700})
+        for source in ("compared", "recount")]
+
+
+def test_both_sides_of_each_minute_are_told(house, day):
+    house.spoil("UPDATE minute_rollup SET n = n + 1 WHERE event = 'file_processed'")
+    start = house.days.start(day)
+    examined = house.examiner.minutes(start, start + DAY)
+    sides = {source: sum(row.figures["file_processed"] for row in examined.beside
+                         if row.source == source and "file_processed" in row.figures)
+             for source in ("compared", "recount")}
+    minutes = sum("file_processed" in row.figures for row in examined.beside) / 2
+    assert (sides["recount"], sides["compared"]) == (5, 5 + minutes)
+    assert {row.length for row in examined.beside} == {MINUTE}
 
 
 @pytest.mark.parametrize(("spoil", "found"), [

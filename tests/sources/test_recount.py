@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND
 from crossfade.core.recounted import ALL
 from crossfade.sources import recount
-from crossfade.sources.recount import Count, by_day, day_size, detail, differing, minute_windows, spans, window
+from crossfade.sources.recount import (
+    Count,
+    by_day,
+    day_size,
+    detail,
+    differing,
+    minute_values,
+    minute_windows,
+    spans,
+    window,
+)
 from crossfade.state import ScanEvent
 
 BASE = 1_790_000_040 * SECOND
@@ -98,6 +108,16 @@ def test_any_difference_is_found_and_only_those(one, other):
     assert differing(one, other) == differing(other, one) == {
         key for key in {*one, *other} if one.get(key) != other.get(key)
     }
+
+
+def test_both_sides_of_a_minute_are_told_for_what_counts_and_what_differs():
+    reported = {(3, "file_processed"): 2, (3, "page_view"): 4, (4, "odd"): 1}
+    recounted = {(3, "file_processed"): 2, (3, "page_view"): 4, (4, "even"): 5}
+    assert minute_values(reported, recounted) == {
+        3: ({"events": 6, "file_processed": 2}, {"events": 6, "file_processed": 2}),
+        4: ({"events": 1, "even": 0, "odd": 1}, {"events": 5, "even": 5, "odd": 0}),
+    }
+    assert minute_values({}, {}) == {}
 
 
 def test_a_window_of_fields():

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crossfade.core.clock import DAY, HOUR, MINUTE
+from crossfade.core.comparison import Reference
 from crossfade.state import State
-from crossfade.state.samples import KEEP_HOURS, KEEP_MINUTES, Sample
+from crossfade.state.samples import BESIDE, KEEP_HOURS, KEEP_MINUTES, Sample, pair
 
 NOW = 20_700 * DAY + 5 * HOUR
 
@@ -43,6 +44,27 @@ def test_a_span_is_half_open_and_takes_what_overlaps(state: State) -> None:
     state.put_samples(sample(NOW + number * MINUTE) for number in range(5))
     found = state.samples("c", NOW + MINUTE + 1, NOW + 3 * MINUTE)
     assert [(one.start - NOW) // MINUTE for one in found] == [1, 2]
+
+
+def test_what_was_compared_is_not_among_what_was_shown(state: State) -> None:
+    both = pair("c", NOW, MINUTE, NOW + 90, Reference.RECOUNT, real={"a": 3, "b": None}, reference={"a": 4.0})
+    state.put_samples([sample(NOW), *both])
+    assert everything(state) == (sample(NOW),)
+    assert state.samples("c", NOW, NOW + 1, sources=BESIDE) == (
+        Sample("c", NOW, MINUTE, "compared", NOW + 90, {"a": 3.0}),
+        Sample("c", NOW, MINUTE, "recount", NOW + 90, {"a": 4.0}))
+    assert pair("c", NOW, MINUTE, NOW, Reference.SECOND_READER, real={"a": None}, reference={}) == ()
+
+
+def test_a_whole_day_is_found_by_its_end_and_forgotten_like_an_hour(state: State) -> None:
+    midnight = NOW // DAY * DAY
+    state.put_samples(pair("c", midnight, DAY, NOW, Reference.RECOUNT, real={"a": 1}, reference={"a": 1}))
+    assert len(state.samples("c", midnight + DAY - 1, midnight + 2 * DAY, sources=BESIDE)) == 2
+    assert state.samples("c", midnight + DAY, midnight + 2 * DAY, sources=BESIDE) == ()
+    coarsen(state, midnight + KEEP_HOURS)
+    assert len(state.samples("c", midnight, midnight + 1, sources=BESIDE)) == 2
+    coarsen(state, midnight + KEEP_HOURS + 1)
+    assert state.samples("c", midnight, midnight + 1, sources=BESIDE) == ()
 
 
 def test_a_step_gives_the_last_of_each_source(state: State) -> None:

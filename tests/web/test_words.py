@@ -62,10 +62,10 @@ def test_the_kinds_of_nothing_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize(("state", "found", "words"), [
-    ("real", Vouched(Reference.RECOUNT, 1212, 1212), "verified by recount, n = 1,212"),
-    ("cached", Vouched(Reference.RECOUNT, 5, 5), "verified by recount, n = 5"),
+    ("real", Vouched(Reference.RECOUNT, 1212, 1212), "verified by recount, n\u00a0=\u00a01,212"),
+    ("cached", Vouched(Reference.RECOUNT, 5, 5), "verified by recount, n\u00a0=\u00a05"),
     ("real", Vouched(Reference.RECOUNT, 209, 212), "recount: 3 of 212 windows disagree"),
-    ("real", Vouched(Reference.SECOND_READER, 9, 9), "verified by a second reader, n = 9"),
+    ("real", Vouched(Reference.SECOND_READER, 9, 9), "verified by a second reader, n\u00a0=\u00a09"),
     ("real", Vouched(Reference.LEGACY, 8, 9), "legacy system: 1 of 9 looks disagree"),
     ("real", None, "no reference"), ("legacy", Vouched(Reference.LEGACY, 9, 9), "no reference"),
     ("mock", Vouched(Reference.RECOUNT, 9, 9), "made up: nothing to verify"),

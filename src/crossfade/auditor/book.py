@@ -72,7 +72,7 @@ class Book:
             outside = [window for window in examined.windows if not row.since <= window.start < row.until]
             new = replace(new, since=min(since, row.since), until=max(until, row.until),
                           windows=row.windows + _count(outside))
-        self._state.put_recount((new,), Replaced(("minute",), since, until), wrong)
+        self._state.put_recount((new,), Replaced(("minute",), since, until), wrong, examined.beside)
         self._tell(_news(examined.windows, row, doubted, until))
         return Result(examined.told.count.facts, _count(examined.windows), wrong)
 
@@ -90,7 +90,8 @@ class Book:
             by_day[sorted_days[bisect_right(starts, window.start) - 1]].append(window)
         rows = [self._row(day, *self._days.bounds(day), examined, by_day[day]) for day in days]
         wrong = _wrong(examined.windows)
-        self._state.put_recount(rows, Replaced(("minute", "hour", "day", "statistics"), since, until), wrong)
+        self._state.put_recount(rows, Replaced(("minute", "hour", "day", "statistics"), since, until), wrong,
+                                examined.beside)
         self._tell([window for day, windows in by_day.items()
                     for window in _news(windows, known.get(day), doubted, self._days.bounds(day)[1])])
         return Result(examined.told.count.facts, _count(examined.windows), wrong, len(days) - len(examined.settled))

@@ -2,24 +2,28 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from crossfade.core.clock import DAY, HOUR, Clock
+from crossfade.core.clock import DAY, HOUR, MINUTE, Clock
+from crossfade.core.comparison import Reference
 from crossfade.core.days import Days
 from crossfade.core.recounted import Recounted
 from crossfade.state.repository import State
+from crossfade.state.samples import Sample, pair
 from crossfade.state.scans import ScanEvent
 from crossfade.state.stats import DailyStats
 from crossfade.store.port import EventStore, MinuteCounts
 
-from .recount import SIGN_IN, by_day, day_size, minute_windows, window
+from .recount import SIGN_IN, by_day, day_size, minute_values, minute_windows, window
 from .witness import Told, Witnesses
 
 TRIES = 5
 """How often a figure is read again because events came in meanwhile."""
 
+Side = dict[str, int | None]
+"""The fields of a window, as one of the two has them."""
 ReadEnd = Callable[[int, str], ScanEvent | None]
 """An ended scan by its time and properties; None when they cannot be understood."""
 
@@ -32,6 +36,8 @@ class Examined:
     segment: int
     """Up to which journal segment events were counted."""
     windows: list[Recounted]
+    beside: list[Sample] = field(default_factory=list)
+    """Both sides of what was compared."""
     settled: frozenset[date] = field(default=frozenset())
     """Days that were compared as a whole. The others changed meanwhile, or their statistics are not counted yet."""
 
@@ -52,7 +58,11 @@ class Examiner:
     def minutes(self, since: int, until: int) -> Examined:
         """Compares the minutes of a span with the rollup that the last 24 hours are counted from."""
         reported = self._store.minutes(since, until)
-        return self._minutes(reported, since, until)
+        examined, now = self._minutes(reported, since, until), self._clock.now()
+        for minute, (shown, truth) in minute_values(reported.counts, examined.told.minutes).items():
+            examined.beside.extend(pair("businessMetrics", minute * MINUTE, MINUTE, now, Reference.RECOUNT, real=shown,
+                                        reference=truth))
+        return examined
 
     def closed_days(self, days: Sequence[date]) -> Examined:
         """Compares consecutive days: their minutes, their counts, their statistics, and one hour's users each."""
@@ -75,11 +85,14 @@ class Examiner:
             examined.windows.extend(users[day])
             row = stats.get(day)
             if row is not None and row.segment >= touched.get(day, 0):
-                examined.windows.extend(self._row(row, found, examined.told))
+                sides = self._sides(row, found, examined.told)
+                examined.windows.extend(self._row(row, sides, found, examined.told))
+                examined.beside.extend(pair("historicalData", *self._span(day), self._clock.now(), Reference.RECOUNT,
+                                            real=sides[0], reference=sides[1]))
                 settled.add(day)
             elif not found:
                 settled.add(day)
-        return Examined(examined.told, examined.segment, examined.windows, frozenset(settled))
+        return replace(examined, settled=frozenset(settled))
 
     def figures(self, at: int) -> list[Recounted]:
         """Compares what the dashboard would have shown at a closed moment: counts of 24 hours, users of one.
@@ -125,19 +138,26 @@ class Examiner:
         return window(self._days.bounds(day), counts, found, component="historicalData", kind="day",
                       total=found.total(), witness=told.witness, at=self._clock.now())
 
-    def _row(self, row: DailyStats, found: Counter[str], told: Told) -> list[Recounted]:
-        """The day's stored row, as the timeline shows it."""
-        shown: dict[str, int | None] = {
+    def _span(self, day: date) -> tuple[int, int]:
+        start, end = self._days.bounds(day)
+        return start, end - start
+
+    def _sides(self, row: DailyStats, found: Counter[str], told: Told) -> tuple[Side, Side]:
+        """The day's stored row, as the timeline shows it, and what the witness makes of the day."""
+        shown: Side = {
             "files": row.files, "duplicates": row.duplicates, "cleanupActions": row.cleanup_actions,
         }
-        truth: dict[str, int | None] = {
+        truth: Side = {
             "files": found["file_processed"], "duplicates": found["duplicate_detected"],
             "cleanupActions": found["cleanup_executed"],
         }
         if told.count.detailed:
             shown["totalSize"], truth["totalSize"] = row.total_size, self._size(row.day, row.total_size, told)
+        return shown, truth
+
+    def _row(self, row: DailyStats, sides: tuple[Side, Side], found: Counter[str], told: Told) -> list[Recounted]:
         return window(
-            self._days.bounds(row.day), shown, truth, component="historicalData", kind="statistics",
+            self._days.bounds(row.day), *sides, component="historicalData", kind="statistics",
             total=found.total(), witness=told.witness, at=self._clock.now(),
         )
 

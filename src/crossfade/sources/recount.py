@@ -20,6 +20,8 @@ Minutes = Mapping[tuple[int, str], int]
 
 SIGN_IN = "auth_success"
 SCAN_END = "scan_completed"
+COUNTED = (SCAN_END, "file_processed", "duplicate_detected", "cleanup_executed", "auth_attempt", SIGN_IN)
+"""Events that the dashboard counts by name."""
 MOST_DETAILS = 500_000
 """Users and scans that are remembered; a span with more of them is judged by its counts alone."""
 
@@ -135,6 +137,26 @@ def minute_windows(reported: Minutes, recounted: Minutes, witness: Witness, at: 
                 at=at)
         for minute, event in sorted(wrong)
     ]
+
+
+def minute_values(reported: Minutes, recounted: Minutes) -> dict[int, tuple[dict[str, int], dict[str, int]]]:
+    """Both sides of every minute in which anything happened: all its events, those that the dashboard counts by name,
+    and those that differ.
+    """
+    totals: dict[int, list[int]] = {}
+    for place, side in enumerate((reported, recounted)):
+        for (minute, _), n in side.items():
+            totals.setdefault(minute, [0, 0])[place] += n
+    wrong: dict[int, set[str]] = {}
+    for minute, event in differing(reported, recounted):
+        wrong.setdefault(minute, set()).add(event)
+    found = {}
+    for minute, (shown, truth) in totals.items():
+        names = [name for name in COUNTED if (minute, name) in recounted or (minute, name) in reported]
+        names += sorted(wrong.get(minute, set()).difference(names))
+        found[minute] = ({ALL: shown} | {name: reported.get((minute, name), 0) for name in names},
+                         {ALL: truth} | {name: recounted.get((minute, name), 0) for name in names})
+    return found
 
 
 def _minute(minute: int, field: str, reported: int, recounted: int, *, witness: Witness, at: int) -> Recounted:

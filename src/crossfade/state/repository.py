@@ -1,6 +1,6 @@
 """The control plane: flags with their audit log, scans, counted days, cursors, runs and alerts."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -38,7 +38,7 @@ from .migrate import migrate
 from .people import People
 from .recounts import RecountedDay, Replaced
 from .rollouts import Rollouts
-from .samples import Sample
+from .samples import SHOWN, Sample
 from .scans import ScanEvent
 from .stats import DailyStats
 from .tallies import TallyRow
@@ -256,10 +256,11 @@ class State:
         with self._database.writing() as connection:
             samples.put(connection, rows)
 
-    def samples(self, component: str, since: int, until: int, *, step: int = MINUTE) -> tuple[Sample, ...]:
+    def samples(self, component: str, since: int, until: int, *, step: int = MINUTE,
+                sources: Collection[str] = SHOWN) -> tuple[Sample, ...]:
         """Those that overlap ``[since, until)``, in the order of their starts; of each source the last in a step."""
         with self._database.reading() as connection:
-            return samples.between(connection, component, since, until, step)
+            return samples.between(connection, component, since, until, step, sources)
 
     def coarsen_samples(self, now: int) -> int:
         """Put old minutes together to hours, some at a time; how many. See `samples.coarsen`."""
@@ -275,11 +276,16 @@ class State:
 
     def put_recount(
         self, days: Iterable[RecountedDay], replaced: Replaced, wrong: Sequence[Recounted],
+        beside: Iterable[Sample] = (),
     ) -> None:
-        """Remember what was recounted; ``wrong`` takes the place of the windows' earlier disagreements."""
+        """Remember what was recounted; ``wrong`` takes the place of the windows' earlier disagreements.
+
+        ``beside``: both sides of windows, whether they agree or not.
+        """
         with self._database.writing() as connection:
             recounts.put(connection, days)
             recounts.replace(connection, replaced, wrong)
+            samples.put(connection, beside)
 
     def mismatches(self, limit: int = recounts.MOST) -> tuple[Recounted, ...]:
         """Windows that did not agree when they were last recounted, the newest first."""

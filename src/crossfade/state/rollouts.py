@@ -202,7 +202,8 @@ class Rollouts:
                 "flags": _json(drill.flags), "unanswered": _json(drill.unanswered)}
             del values["id"]
             number = connection.execute(insert(drills).values(**values).returning(drills.c.id)).scalar_one()
-            told = drill.problem or f"passed in {drill.micros / 1_000:.1f} ms with {drill.processes} processes"
+            processes = f"{drill.processes:,} process{'es' if drill.processes != 1 else ''}"
+            told = drill.problem or f"passed in {drill.micros / 1_000:.1f} ms with {processes}"
             audit.write(connection, at=drill.at, who=drill.who, action="drill", subject=", ".join(drill.flags),
                         reason=told)
         return replace(drill, id=number)

@@ -1,21 +1,31 @@
 """Figures over time: a row a component, source and minute for eight days, then one an hour for more than a year.
 
 An hour keeps the last of its minutes, not their mean: a figure that was really shown, with the time of its data.
+
+Beside what was shown lie the pairs of what was compared: the real value, and its reference of the same window.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 from msgspec import Struct
 from sqlalchemy import Connection, Row, delete, func, select, tuple_
 
 from crossfade.core.clock import DAY, HOUR, MINUTE
+from crossfade.core.comparison import Figure, Reference
+from crossfade.core.value import is_number
 
 from .database import insert
 from .tables import samples
 
 KEEP_MINUTES = 8 * DAY
 KEEP_HOURS = 400 * DAY
+
+SHOWN = frozenset({"real", "legacy", "mock"})
+"""Sources of what viewers were shown, or would have been."""
+COMPARED = "compared"
+"""The real value as it was compared; its reference is the row beside it."""
+BESIDE = frozenset({COMPARED, Reference.RECOUNT.value, Reference.SECOND_READER.value})
 
 
 class Sample(Struct, frozen=True):
@@ -24,9 +34,9 @@ class Sample(Struct, frozen=True):
     component: str
     start: int
     length: int
-    """A minute, or an hour."""
+    """A minute or an hour; a day, where whole days were compared."""
     source: str
-    """``real``, ``legacy`` or ``mock``."""
+    """``real``, ``legacy`` or ``mock``; or one of `BESIDE`."""
     as_of: int
     """The time of the data."""
     figures: dict[str, float]
@@ -48,10 +58,20 @@ def put(connection: Connection, rows: Iterable[Sample]) -> None:
             set_={"as_of": statement.excluded.as_of, "figures": statement.excluded.figures}), values)
 
 
-def between(connection: Connection, component: str, since: int, until: int, step: int) -> tuple[Sample, ...]:
+def pair(component: str, start: int, length: int, at: int, kind: Reference, *, real: Mapping[str, Figure],
+         reference: Mapping[str, Figure]) -> tuple[Sample, ...]:
+    """Both sides of a window that was compared at a moment."""
+    return tuple(Sample(component, start, length, source, at, numbers) for source, told in
+                 ((COMPARED, real), (kind.value, reference))
+                 if (numbers := {field: float(value) for field, value in told.items() if is_number(value)}))
+
+
+def between(connection: Connection, component: str, since: int, until: int, step: int,  # noqa: PLR0917
+            sources: Collection[str]) -> tuple[Sample, ...]:
     """Those that overlap the span, in the order of their starts: of each source, the last in every ``step``."""
     c = samples.c
-    within = (c.component == component, c.start < until, c.start > since - HOUR, c.start + c.length > since)
+    within = (c.component == component, c.start < until, c.start > since - DAY, c.start + c.length > since,
+              c.source.in_(sources))
     query = select(*_COLUMNS).where(*within).order_by(c.start, c.source)
     if step > MINUTE:
         last = select(c.source, func.max(c.start)).where(*within).group_by(c.source, c.start // step)
@@ -62,7 +82,7 @@ def between(connection: Connection, component: str, since: int, until: int, step
 def coarsen(connection: Connection, now: int) -> int:
     """Put old minutes together to hours, a day of them at a time, and forget the oldest hours; how many minutes."""
     c = samples.c
-    connection.execute(delete(samples).where(c.length == HOUR, c.start < now - KEEP_HOURS))
+    connection.execute(delete(samples).where(c.length > MINUTE, c.start < now - KEEP_HOURS))
     end = (now - KEEP_MINUTES) // HOUR * HOUR
     first = connection.execute(select(func.min(c.start)).where(c.length == MINUTE, c.start < end)).scalar()
     if first is None:

@@ -88,6 +88,8 @@ class Spark:
     """The least and the greatest value that was measured; of made-up ones where there are no others."""
     kinds: frozenset[bool]
     """Whether there are made-up ones, and others."""
+    wrong: tuple[float, ...] = ()
+    """Where windows disagree with the recount."""
 
 
 def with_now(curve: Curve, now: Point) -> Curve:
@@ -115,8 +117,8 @@ def runs(points: Iterable[Point], path: str, step: int) -> list[list[Point]]:
     return found
 
 
-def spark(curve: Curve, path: str, limit: float | None = None) -> Spark | None:
-    """The picture of one figure; None where no sample has it."""
+def spark(curve: Curve, path: str, limit: float | None = None, wrong: Iterable[int] = ()) -> Spark | None:
+    """The picture of one figure; None where no sample has it. ``wrong``: moments that are marked."""
     found = runs(curve.points, path, curve.step)
     if not found:
         return None
@@ -139,6 +141,7 @@ def spark(curve: Curve, path: str, limit: float | None = None) -> Spark | None:
               for run in found if run[0].synthetic),
         tuple(x(cutover.at) for cutover in curve.cutovers), None if limit is None else y(limit),
         min(told), max(told), frozenset(run[0].synthetic for run in found),
+        tuple(sorted({x(at) for at in wrong if curve.since <= at < curve.until})),
     )
 
 

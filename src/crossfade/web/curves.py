@@ -14,7 +14,7 @@ from crossfade.core.payloads import HistoryPoint
 from crossfade.core.reading import Origin, Reading
 from crossfade.sources.component import Component
 from crossfade.sources.history import MAX_DAYS
-from crossfade.state.samples import Sample
+from crossfade.state.samples import BESIDE, Sample
 
 from .curve import LEAST_DAYS, Curve, Cutover, Point, step_for
 
@@ -36,6 +36,15 @@ async def curve(app: App, component: Component, since: int, until: int, *, most:
         return Curve(component.name, since, until, DAY, points, cutovers)
     samples = await asyncio.to_thread(app.state.samples, component.name, since, until, step=step)
     return Curve(component.name, since, until, step, tuple(map(_point, samples)), cutovers)
+
+
+async def beside(app: App, component: Component, since: int, until: int, *, most: int) -> Curve:
+    """What was compared, both sides, thinned to about ``most`` windows. Raises StateError."""
+    if component.model is HistoryPoint:
+        since = min(since, app.days.start(app.days.of(until) - timedelta(LEAST_DAYS - 1)))
+    step = step_for(until - since, most)
+    found = await asyncio.to_thread(app.state.samples, component.name, since, until, step=step, sources=BESIDE)
+    return Curve(component.name, since, until, step, tuple(map(_point, found)))
 
 
 def by_day(reading: Reading, days: Days, since: int, until: int) -> tuple[Point, ...]:

@@ -12,10 +12,14 @@ from litestar.response import Template
 
 from crossfade import __version__
 from crossfade.app import App
+from crossfade.checklist import rows as checklist_rows
+from crossfade.core.checklist import SIGNABLE
 from crossfade.core.clock import iso
+from crossfade.core.criterion import Standing
 from crossfade.core.dimension import Status
 from crossfade.core.flag import share
 from crossfade.core.planfile import Problem
+from crossfade.core.recounted import Recounted
 from crossfade.core.role import Role
 from crossfade.preflight import Check
 from crossfade.state.errors import StateError
@@ -26,13 +30,14 @@ from .auth import app_of, found, may_read, shown
 from .componentview import ComponentView, component_view
 from .context import AppDependency, AppRequest, Connection
 from .curve import DEFAULT_RANGE, RANGES
-from .curves import curve
+from .curves import beside, curve
 from .errors import HTTPError
 from .figures import known
 from .live import Json
 from .migrationview import PAGE, Row, Verdict, rows, verdict
 from .pages import Asked, ranges
 from .rollouts import find
+from .sidebyside import side_by_side
 from .writing import moment
 
 PAST = 10
@@ -41,6 +46,7 @@ RECENT = 8
 """Rows of the audit log on the page."""
 MOST_ALERTS = 100
 SPARK_POINTS = 60
+CHECKLIST = f"{PAGE}/checklist"
 SHARED_S = 1.0
 """Seconds for which one look is news."""
 
@@ -120,14 +126,15 @@ async def migration_component(request: AppRequest, app: AppDependency, component
     now = app.clock.now()
     since = now + 1 - RANGES[asked.range]
     try:
-        past, view = await asyncio.gather(
-            curve(app, part, since, now + 1, most=SPARK_POINTS), asyncio.to_thread(_component, app, part.name, asked))
+        past, both, (view, wrong) = await asyncio.gather(
+            curve(app, part, since, now + 1, most=SPARK_POINTS), beside(app, part, since, now + 1, most=SPARK_POINTS),
+            asyncio.to_thread(_component, app, part.name, asked))
     except (StateError, StoreError) as error:
         raise _not_known(error) from None
     path = f"{PAGE}/components/{component}"
     return Template("migration_component.html", context={
-        **about(request), "view": view, "pictures": view.pictures(past), "at": iso(now), "at_text": moment(iso(now)),
-        "ranges": ranges(asked, path), "asked": asked})
+        **about(request), "view": view, "pictures": view.pictures(past), "both": side_by_side(part, both, wrong),
+        "at": iso(now), "at_text": moment(iso(now)), "ranges": ranges(asked, path), "asked": asked})
 
 
 @get(f"{PAGE}/rollouts/{{number:str}}", guards=[may_read], include_in_schema=False)
@@ -154,6 +161,25 @@ async def migration_audit(request: AppRequest, app: AppDependency) -> Template:
         raise _not_known(error) from None
     return Template("migration_audit.html", context={
         **about(request), "view": auditview.audit_page(entries, written, trouble)})
+
+
+@get(CHECKLIST, guards=[may_read], include_in_schema=False)
+async def migration_checklist(request: AppRequest, app: AppDependency) -> Template:
+    """The guide's ten success criteria, each with its evidence; what nothing can measure can be stated here."""
+    return await checklist_page(request, app)
+
+
+async def checklist_page(request: AppRequest, app: App, *, notice: flash.Notice | None = None,
+                         status: int = 200) -> Template:
+    """The checklist as it stands; ``notice`` as for `page`."""
+    found = await asyncio.to_thread(checklist_rows, app, app.behind())
+    kept, at = flash.heard(request), iso(app.clock.now())
+    met = sum(row.standing is Standing.MET for row in found)
+    return Template("migration_checklist.html", status_code=status,
+                    cookies=[flash.forgotten(request)] if kept else [], context={
+        **about(request), "rows": found, "met": met, "signable": SIGNABLE, "notice": notice or kept, "at": at,
+        "at_text": moment(at), "moment": lambda micros: moment(iso(micros)), "iso": iso,
+        "tones": {Standing.MET: "pass", Standing.UNMET: "fail", Standing.UNKNOWN: "open"}})
 
 
 async def page(request: AppRequest, app: App, *, filled: Filled = NOTHING, notice: flash.Notice | None = None,
@@ -227,7 +253,7 @@ def _look(app: App, span: int, behind: tuple[str, ...]) -> MigrationView:
     )
 
 
-def _component(app: App, name: str, asked: Asked) -> ComponentView:
+def _component(app: App, name: str, asked: Asked) -> tuple[ComponentView, list[Recounted]]:
     now, flags, component = app.clock.now(), app.state.flags(), app.reader.components[name]
     since, until = now + 1 - RANGES[asked.range], now + 1
     series = app.observer.series(name, since, until)
@@ -235,15 +261,15 @@ def _component(app: App, name: str, asked: Asked) -> ComponentView:
     sources = stacks.stack(series, stacks.SOURCES, stacks.served, (since, until))
     row = rows((quality,), {name: component}, flags, app.state.flag_rows(), thresholds=app.monitor.thresholds,
                sources={name: sources})[0]
-    latest = app.state.rollouts.newest()
-    return component_view(
-        component, row, quality, stacks.stack(series, stacks.COMPARED, stacks.compared, (since, until)),
-        [each for each in app.state.mismatches() if each.component == name], latest)
+    wrong = [each for each in app.state.mismatches() if each.component == name]
+    agreement = stacks.stack(series, stacks.COMPARED, stacks.compared, (since, until))
+    return component_view(component, row, quality, agreement, wrong, app.state.rollouts.newest()), wrong
 
 
 def _not_known(error: Exception) -> HTTPError:
     return HTTPError(503, "not_known", f"it cannot be told now: {error}", headers={"Retry-After": "5"})
 
 
-HANDLERS = (migration_dashboard, migration_news, rollback_page, migration_component, migration_rollout, migration_audit)
+HANDLERS = (migration_dashboard, migration_news, rollback_page, migration_component, migration_rollout, migration_audit,
+            migration_checklist)
 

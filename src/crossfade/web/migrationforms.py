@@ -8,6 +8,7 @@ from litestar.params import FromPath
 from litestar.response import Redirect, Template
 
 from crossfade.app import App
+from crossfade.checklist import CriterionError, sign
 from crossfade.core.alert import AlertError
 from crossfade.core.clock import HOUR, SECOND, iso
 from crossfade.core.plan import Plan
@@ -23,8 +24,8 @@ from .auth import actor, may_change
 from .context import AppDependency, AppRequest
 from .figures import known
 from .flash import Notice
+from .migration import CHECKLIST, Filled, checklist_page, page, switched_on
 from .migration import HANDLERS as PAGES
-from .migration import Filled, page, switched_on
 from .migrationview import PAGE
 from .rollouts import NotReady, Start, begin
 from .rolloutview import drilled
@@ -152,6 +153,21 @@ async def unsilence_form(request: AppRequest, app: AppDependency, number: FromPa
     return _back(request, Notice(f"{made.component}, {made.check} is told of again."), "alerts")
 
 
+@post(CHECKLIST, guards=[may_change], include_in_schema=False, request_max_body_size=MAX_BODY, status_code=303)
+async def state_form(request: AppRequest, app: AppDependency) -> Answer:
+    """States a criterion that nothing can measure."""
+    form = await csrf.fields(request)
+    name = _text(form, "criterion")
+    try:
+        await asyncio.to_thread(sign, app, name, who=actor(request), reason=_text(form, "reason"))
+    except CriterionError as error:
+        return await checklist_page(request, app, status=400, notice=Notice(f"Nothing was kept: {error}.", "fail"))
+    except StateError as error:
+        return await checklist_page(request, app, status=503, notice=Notice(f"Nothing was kept: {error}.", "fail"))
+    return Redirect(CHECKLIST, status_code=303, cookies=[
+        flash.told(request, Notice(f"Stated: {name}. It is kept in the audit log, and shown as stated."))])
+
+
 def rolled_back(done: RolledBack, component: str = "") -> Notice:
     """How a rollback went."""
     what = component or "everything"
@@ -177,7 +193,8 @@ async def _refused(request: AppRequest, app: App, status: int, told: str, filled
     return await page(request, app, status=status, notice=Notice(told, "fail"), filled=filled or Filled())
 
 
-FORMS = (rollback_form, drill_form, start_form, tell_form, acknowledge_form, silence_form, unsilence_form)
+FORMS = (rollback_form, drill_form, start_form, tell_form, acknowledge_form, silence_form, unsilence_form,
+         state_form)
 HANDLERS = (*PAGES, *FORMS)
 """With the pages: what shares an address shares a router."""
 routes = Router(path="/", route_handlers=list(HANDLERS), guards=[switched_on])

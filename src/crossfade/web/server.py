@@ -163,7 +163,8 @@ def _explain(request: AppRequest, error: HTTPError) -> Answer:
 def _explain_litestar(request: AppRequest, error: HTTPException) -> Answer:
     detail = "; ".join(str(item) for item in error.extra) if isinstance(error.extra, list) else ""
     code = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}.get(error.status_code, "bad_request")
-    return _explain(request, HTTPError(error.status_code, code, error.detail, detail))
+    told = "there is nothing at this address" if error.status_code == 404 else error.detail
+    return _explain(request, HTTPError(error.status_code, code, told, detail))
 
 
 def _explain_unexpected(request: AppRequest, error: Exception) -> Answer:
