@@ -41,6 +41,9 @@ def test_ctrl_c_stops_it_cleanly(tmp_path: Path) -> None:
             url = line.split()[1]
         if "Ctrl-C stops" in line:
             break
+    link = next(line.strip() for line in process.stdout if "login?link=" in line)
+    assert link.startswith(f"{url}/login?link=")
+    assert "This link signs you in, once." in httpx.get(link, headers={"Accept": "text/html"}).text
     live = httpx.get(f"{url}/api/dashboard/live").json()
     assert {source["source"] for source in live["meta"]["sources"].values()} == {"real"}
     process.send_signal(signal.SIGINT)

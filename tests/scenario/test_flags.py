@@ -71,6 +71,11 @@ def test_the_command_line_sets_flags_and_shows_who_did_it(server: Server) -> Non
     assert (entry["old"], entry["new"], entry["reason"]) == ("false", "true", "let us see")
     assert "@" in entry["who"]
     assert b"let us see" in server.cli("flags", "log").stdout
+    server.cli("login")
+    assert b"user" not in server.cli("flags", "log").stdout
+    assert {entry["action"] for entry in server.http.get("/api/audit?action=flag.").json()} == {
+        "flag.seed", "flag.add", "flag.change"}
+    assert server.http.get("/api/audit?since=soon").json()["code"] == "bad_moment"
 
 
 def test_a_flag_that_there_is_not_changes_none(server: Server) -> None:

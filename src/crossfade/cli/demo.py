@@ -15,8 +15,10 @@ from crossfade.cli import serve
 from crossfade.cli.client import Client, Json
 from crossfade.cli.errors import CommandError
 from crossfade.cli.scan import run as run_scan
+from crossfade.cli.users import make_link
 from crossfade.core.clock import SystemClock
 from crossfade.core.flag import BUILT_IN, camel
+from crossfade.core.user import ADMIN
 from crossfade.logs import configure_logging
 from crossfade.settings import Settings, default_data
 from crossfade.tracking.batcher import Batcher
@@ -49,6 +51,9 @@ def demo(path: Path, *, port: int | None, data: Path | None, pause: float, exit_
             if exit_after:
                 return
             console.print(f"\nEverything at [bold]{url}[/] is real now. Ctrl-C stops; the data stays in {folder}.")
+            link = make_link(Client(url, folder), ADMIN)
+            console.print("To act on the migration dashboard, sign in, once, within 15 minutes:\n"
+                          f"{link['url']}", soft_wrap=True)
             while True:
                 time.sleep(3600)
         except KeyboardInterrupt:

@@ -29,15 +29,16 @@ def change(assignments: Sequence[str], *, reason: str | None, url: str | None, d
 
 
 def log(limit: int, *, url: str | None, data: Path | None, as_json: bool) -> None:
-    entries = Client(url, data).get("/api/audit", limit=limit)
+    entries = Client(url, data).get("/api/audit", limit=limit, action="flag.")
     console = Console()
     if as_json:
         console.print_json(data=entries)
         return
-    table = Table("when", "who", "what", "from", "to", "why", box=None)
+    table = Table("when", "who", "did", "what", "from", "to", "why", box=None)
     for entry in entries if isinstance(entries, list) else []:
         if isinstance(entry, dict):
-            table.add_row(*(str(entry[key] or "") for key in ("at", "who", "subject", "old", "new", "reason")))
+            told = {**entry, "action": str(entry["action"]).removeprefix("flag.")}
+            table.add_row(*(str(told[key] or "") for key in ("at", "who", "action", "subject", "old", "new", "reason")))
     console.print(table)
 
 

@@ -22,6 +22,7 @@ from crossfade.sources.history import MAX_DAYS
 from crossfade.store.port import StoreError
 
 from . import exposition, live
+from .auditview import asked_for, entry_json
 from .auth import actor, may_change, may_follow, may_read, still_may_read
 from .context import AppDependency, AppRequest
 from .errors import HTTPError
@@ -161,15 +162,14 @@ async def change_flags(
 
 @get("/api/audit", guards=[may_read], sync_to_thread=True)
 def audit(
-    app: AppDependency, limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
+    request: AppRequest, app: AppDependency, limit: Annotated[int, QueryParameter(ge=1, le=1000)] = 100,
     before: FromQuery[int | None] = None,
 ) -> list[dict[str, Json]]:
-    """Who changed what, the newest first."""
-    return [
-        {"id": entry.id, "at": iso(entry.at), "who": entry.who, "action": entry.action, "subject": entry.subject,
-         "old": entry.old, "new": entry.new, "reason": entry.reason}
-        for entry in app.state.audit(limit=limit, before_id=before)
-    ]
+    """Who changed what, the newest first. ``who``, ``action``, ``subject``, ``since``, ``until``."""
+    wanted, _, trouble = asked_for(request.query_params)
+    if trouble:
+        raise HTTPError(400, "bad_moment", trouble)
+    return [entry_json(entry) for entry in app.state.audit(limit=limit, before_id=before, matching=wanted)]
 
 
 @post("/api/aggregate", guards=[may_change], sync_to_thread=True, status_code=200)

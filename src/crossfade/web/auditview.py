@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+import msgspec
+
 from crossfade.core.clock import iso, micros, read_iso
 from crossfade.state.audit import AuditEntry, AuditFilter
 
+from .live import Json
 from .migrationview import PAGE
 from .writing import clip, moment
 
@@ -52,6 +55,11 @@ def asked_for(query: Mapping[str, str]) -> tuple[AuditFilter, dict[str, str], st
             trouble = f"{written[name]!r} is no moment: write it as 2026-01-31T18:00"
     wanted = AuditFilter(written["who"], written["action"], written["subject"], moments["since"], moments["until"])
     return wanted, written, trouble
+
+
+def entry_json(entry: AuditEntry) -> dict[str, Json]:
+    """An entry for programs."""
+    return {**msgspec.to_builtins(entry), "at": iso(entry.at)}
 
 
 def before(query: Mapping[str, str]) -> int | None:

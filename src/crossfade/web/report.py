@@ -19,10 +19,10 @@ from crossfade.core.migration import Migration
 from crossfade.core.plan import Phase
 from crossfade.core.planfile import write
 from crossfade.report import Report, gather
-from crossfade.state.audit import AuditEntry
 from crossfade.state.errors import StateError
 from crossfade.state.rollouts import Rollout
 
+from .auditview import entry_json
 from .auth import may_read
 from .checklist import checklist_json
 from .context import AppDependency
@@ -126,10 +126,6 @@ def points_json(curve: Curve) -> list[Json]:
 def deed_json(deed: Deed) -> dict[str, Json]:
     return {"at": iso(deed.at), "who": deed.who, "move": deed.move.value, "phase": deed.phase,
             "said": list(deed.said), "changes": flags_json(deed.changes)}
-
-
-def entry_json(entry: AuditEntry) -> dict[str, Json]:
-    return {**msgspec.to_builtins(entry), "at": iso(entry.at)}
 
 
 def page(report: Report, document: dict[str, Json], *, alone: bool) -> dict[str, object]:
