@@ -193,8 +193,7 @@ class App:
 
     def _build_rollout(self, settings: Settings, clock: Clock) -> None:
         """What changes flags by itself, or before it is needed."""
-        measured = Measured(self.monitor, self.reader, clock, ledger=lambda: total(self.store.ledger()),
-                            alerts=self._heeded)
+        measured = Measured(self.monitor, self.reader, ledger=lambda: total(self.store.ledger()), alerts=self._heeded)
         self.drills = Drills(
             self.state, self.followers, clock, configuration=fingerprint(settings, self.flag_names),
             components=self._switchable, all_allowed=settings.drill_all_components)

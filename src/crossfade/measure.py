@@ -7,8 +7,9 @@ import msgspec
 import structlog
 
 from crossfade.core.alert import Alert
-from crossfade.core.clock import SECOND, Clock
+from crossfade.core.clock import SECOND
 from crossfade.core.fact import of_alerts, of_ledger, of_live, of_quality
+from crossfade.core.figures import lookup
 from crossfade.core.gate import NOTHING, Fact, Gate
 from crossfade.core.ledger import Standing
 from crossfade.core.plan import Plan
@@ -25,12 +26,11 @@ log = structlog.get_logger(__name__)
 class Measured:
     """The facts of a plan's phase. What cannot be known just now is left out, and logged."""
 
-    def __init__(self, monitor: Monitor, reader: Reader, clock: Clock, *, ledger: Callable[[], Standing],
+    def __init__(self, monitor: Monitor, reader: Reader, *, ledger: Callable[[], Standing],
                  alerts: Callable[[], Iterable[Alert]]) -> None:
         """``ledger`` may raise StoreError. ``alerts`` are those that a rollout should heed: not those about itself."""
         self._monitor = monitor
         self._reader = reader
-        self._clock = clock
         self._ledger = ledger
         self._alerts = alerts
 
@@ -71,16 +71,4 @@ class Measured:
         outcome = await self._reader.observe(component.name)
         if outcome.sample is None or outcome.at - outcome.sample.as_of > component.stale_limit * SECOND:
             return NOTHING
-        return of_live(_at(msgspec.to_builtins(outcome.sample.payload), rest.split(".")))
-
-
-def _at(value: object, path: Iterable[str]) -> object:
-    """What stands at the path; None where nothing does."""
-    for part in path:
-        if isinstance(value, Mapping):
-            value = value.get(part)
-        elif isinstance(value, list | tuple) and part.lstrip("-").isdecimal():
-            value = value[int(part)] if -len(value) <= int(part) < len(value) else None
-        else:
-            return None
-    return value
+        return of_live(lookup(msgspec.to_builtins(outcome.sample.payload), rest))

@@ -15,7 +15,7 @@ from crossfade.state.errors import StateError
 
 from .auth import actor, may_change, may_read
 from .context import AppDependency, AppRequest
-from .errors import HTTPError
+from .errors import HTTPError, not_stored
 from .live import Json
 
 
@@ -40,7 +40,7 @@ async def state_criterion(request: AppRequest, app: AppDependency, data: JSONBod
     except CriterionError as error:
         raise HTTPError(400, "not_signable", str(error)) from None
     except StateError as error:
-        raise HTTPError(503, "not_stored", f"nothing was kept: {error}", headers={"Retry-After": "1"}) from None
+        raise not_stored("nothing was kept", error) from None
     return checklist_json(app.clock.now(), await asyncio.to_thread(rows, app, app.behind()))
 
 

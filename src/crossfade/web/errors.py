@@ -33,6 +33,16 @@ class HTTPError(Exception):
         return dict(self._headers)
 
 
+def not_known(what: str, error: Exception) -> HTTPError:
+    """A store does not answer a question just now. ``what``, as in "it cannot be told now"."""
+    return HTTPError(503, "not_known", f"{what}: {error}", headers={"Retry-After": "5"})
+
+
+def not_stored(what: str, error: Exception) -> HTTPError:
+    """A store takes no change just now. ``what``, as in "nothing was changed"."""
+    return HTTPError(503, "not_stored", f"{what}: {error}", headers={"Retry-After": "1"})
+
+
 def unexpected() -> HTTPError:
     """An error of ours: the log says what it was, under the request's id."""
     number = request_id()

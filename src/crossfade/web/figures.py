@@ -16,7 +16,7 @@ from .auth import may_read
 from .context import AppDependency, AppRequest
 from .curve import DEFAULT_RANGE, Curve
 from .curves import curve, only, plain
-from .errors import HTTPError
+from .errors import HTTPError, not_known
 from .export import columns, csv_text, rows
 from .layouts import layout_of
 from .live import Json
@@ -69,8 +69,7 @@ async def read(app: App, component: Component, since: int, until: int, *, most: 
     try:
         return await curve(app, component, since, until, most=most, viewer=viewer)
     except StateError as error:
-        raise HTTPError(503, "not_known", f"figures cannot be told now: {error}",
-                        headers={"Retry-After": "5"}) from None
+        raise not_known("figures cannot be told now", error) from None
 
 
 def known(app: App, name: str) -> Component:

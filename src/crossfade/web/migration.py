@@ -31,7 +31,7 @@ from .componentview import ComponentView, component_view
 from .context import AppDependency, AppRequest, Connection
 from .curve import DEFAULT_RANGE, RANGES
 from .curves import beside, curve
-from .errors import HTTPError
+from .errors import HTTPError, not_known
 from .figures import known
 from .live import Json
 from .migrationview import PAGE, Row, Verdict, rows, verdict
@@ -130,7 +130,7 @@ async def migration_component(request: AppRequest, app: AppDependency, component
             curve(app, part, since, now + 1, most=SPARK_POINTS), beside(app, part, since, now + 1, most=SPARK_POINTS),
             asyncio.to_thread(_component, app, part.name, asked))
     except (StateError, StoreError) as error:
-        raise _not_known(error) from None
+        raise not_known("it cannot be told now", error) from None
     path = f"{PAGE}/components/{component}"
     return Template("migration_component.html", context={
         **about(request), "view": view, "pictures": view.pictures(past), "both": side_by_side(part, both, wrong),
@@ -144,7 +144,7 @@ async def migration_rollout(request: AppRequest, app: AppDependency, number: Fro
     try:
         steps = await asyncio.to_thread(app.state.rollouts.steps, rollout.id)
     except StateError as error:
-        raise _not_known(error) from None
+        raise not_known("it cannot be told now", error) from None
     return Template("migration_rollout.html", context={
         **about(request), "rollout": rolloutview.view(rollout),
         "steps": [rolloutview.step_view(step, rollout.plan.names) for step in reversed(steps)]})
@@ -158,7 +158,7 @@ async def migration_audit(request: AppRequest, app: AppDependency) -> Template:
         entries = await asyncio.to_thread(app.state.audit, auditview.ROWS + 1, auditview.before(request.query_params),
                                           matching=wanted)
     except StateError as error:
-        raise _not_known(error) from None
+        raise not_known("it cannot be told now", error) from None
     return Template("migration_audit.html", context={
         **about(request), "view": auditview.audit_page(entries, written, trouble)})
 
@@ -205,7 +205,7 @@ async def looked(app: App, over: str = DEFAULT_RANGE) -> MigrationView:
     try:
         return await asyncio.to_thread(_look, app, RANGES.get(over, RANGES[DEFAULT_RANGE]), app.behind())
     except (StateError, StoreError) as error:
-        raise _not_known(error) from None
+        raise not_known("it cannot be told now", error) from None
 
 
 async def _shared(app: App, over: str) -> MigrationView:
@@ -264,10 +264,6 @@ def _component(app: App, name: str, asked: Asked) -> tuple[ComponentView, list[R
     wrong = [each for each in app.state.mismatches() if each.component == name]
     agreement = stacks.stack(series, stacks.COMPARED, stacks.compared, (since, until))
     return component_view(component, row, quality, agreement, wrong, app.state.rollouts.newest()), wrong
-
-
-def _not_known(error: Exception) -> HTTPError:
-    return HTTPError(503, "not_known", f"it cannot be told now: {error}", headers={"Retry-After": "5"})
 
 
 HANDLERS = (migration_dashboard, migration_news, rollback_page, migration_component, migration_rollout, migration_audit,

@@ -13,7 +13,7 @@ from crossfade.store.port import StoreError
 from . import ledger, quality
 from .auth import may_read
 from .context import AppDependency
-from .errors import HTTPError
+from .errors import HTTPError, not_known
 from .live import Json, alert_json
 from .report import migration_json
 
@@ -45,8 +45,7 @@ async def data_quality(
     try:
         found = [await asyncio.to_thread(app.monitor.quality, name, span) for name in wanted]
     except (StateError, StoreError) as error:
-        raise HTTPError(503, "not_known", f"quality cannot be told now: {error}",
-                        headers={"Retry-After": "5"}) from None
+        raise not_known("quality cannot be told now", error) from None
     told: list[Json] = [quality.quality_json(one, components[one.component], flags) for one in found]
     if component is not None and isinstance(told[0], dict):
         return told[0]

@@ -23,7 +23,7 @@ from crossfade.state.rollouts import RolloutError
 
 from .auth import may_change, may_read
 from .context import AppDependency
-from .errors import HTTPError
+from .errors import HTTPError, not_known
 from .live import Json
 from .rollouts import flags_json, plan_of
 
@@ -85,8 +85,7 @@ async def rehearse(app: AppDependency, data: JSONBody[Asked | None] = None) -> d
     except RolloutError as error:
         raise HTTPError(409, "no_rollout", str(error)) from None
     except (StateError, OSError) as error:
-        raise HTTPError(503, "not_known", f"it cannot be rehearsed now: {error}",
-                        headers={"Retry-After": "5"}) from None
+        raise not_known("it cannot be rehearsed now", error) from None
 
 
 @get("/api/rehearsals/faults", guards=[may_read])

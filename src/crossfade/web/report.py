@@ -26,7 +26,7 @@ from .auditview import entry_json
 from .auth import may_read
 from .checklist import checklist_json
 from .context import AppDependency
-from .errors import HTTPError
+from .errors import not_known
 from .linechart import HEIGHT, LEFT, RIGHT, WIDTH, chart, number
 from .live import Json, alert_json, maybe_iso
 from .quality import health_json, quality_json
@@ -48,8 +48,7 @@ async def migration_report(
     try:
         found = await asyncio.to_thread(_gathered, app, wanted, app.behind())
     except StateError as error:
-        raise HTTPError(503, "not_known", f"the report cannot be told now: {error}",
-                        headers={"Retry-After": "5"}) from None
+        raise not_known("the report cannot be told now", error) from None
     document = await asyncio.to_thread(report_json, found, app)
     if format == "json":
         return Response(document)

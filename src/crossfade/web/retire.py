@@ -13,7 +13,7 @@ from crossfade.state.errors import StateError
 
 from .auth import actor, may_change, may_read
 from .context import AppDependency, AppRequest
-from .errors import HTTPError
+from .errors import HTTPError, not_stored
 from .live import Json, maybe_iso
 
 LONGEST_REASON = 500
@@ -42,7 +42,7 @@ async def retirements(app: AppDependency) -> dict[str, Json]:
     try:
         found = await asyncio.to_thread(app.retirements.standing)
     except StateError as error:
-        raise _unavailable(error) from None
+        raise not_stored("nothing was changed", error) from None
     return {"components": [standing_json(one, app.retirements.wait) for one in found]}
 
 
@@ -58,7 +58,7 @@ async def retire(request: AppRequest, app: AppDependency, data: JSONBody[Retire]
     except RetirementError as error:
         raise _refused(data.component, app, error) from None
     except StateError as error:
-        raise _unavailable(error) from None
+        raise not_stored("nothing was changed", error) from None
     return {"component": made.component, "stage": "retired", **retirement_json(made)}
 
 
@@ -72,7 +72,7 @@ async def undo_retirement(request: AppRequest, app: AppDependency, data: JSONBod
     except RetirementError as error:
         raise _refused(data.component, app, error) from None
     except StateError as error:
-        raise _unavailable(error) from None
+        raise not_stored("nothing was changed", error) from None
     return {"component": undone.component, "restored": {camel(flag.name): flag.value for flag in undone.flags},
             "hasMock": app.reader.components[undone.component].mock is not None}
 
@@ -128,10 +128,6 @@ def _refused(component: str, app: AppDependency, error: RetirementError) -> HTTP
     if component not in app.reader.components:
         return HTTPError(400, "unknown_component", str(error))
     return HTTPError(409, "refused", str(error))
-
-
-def _unavailable(error: StateError) -> HTTPError:
-    return HTTPError(503, "not_stored", f"nothing was changed: {error}", headers={"Retry-After": "1"})
 
 
 HANDLERS = (retirements, retire, undo_retirement)

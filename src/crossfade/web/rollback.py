@@ -14,7 +14,7 @@ from crossfade.state.errors import StateError
 
 from .auth import actor, may_change
 from .context import AppDependency, AppRequest
-from .errors import HTTPError
+from .errors import HTTPError, not_stored
 from .live import Json
 
 
@@ -47,7 +47,7 @@ async def rollback(request: AppRequest, app: AppDependency, data: JSONBody[Rollb
             reason=asked.reason or "rollback", timeout=asked.timeout,
         )
     except StateError as error:
-        raise HTTPError(503, "not_stored", f"nothing was rolled back: {error}", headers={"Retry-After": "1"}) from None
+        raise not_stored("nothing was rolled back", error) from None
     return {
         "at": iso(done.at), "components": [name for name in names if known[name].flag not in retired],
         "retired": [name for name in names if known[name].flag in retired], "revision": done.revision,

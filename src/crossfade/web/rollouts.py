@@ -21,7 +21,7 @@ from crossfade.state.rollouts import Drill, Rollout, RolloutError, Step
 
 from .auth import actor, may_change, may_read
 from .context import AppDependency, AppRequest
-from .errors import HTTPError
+from .errors import HTTPError, not_stored
 from .live import Json
 
 MOST_STEPS = 1_000
@@ -78,7 +78,7 @@ async def start(
     except RolloutError as error:
         raise HTTPError(409, "no_rollout", str(error)) from None
     except StateError as error:
-        raise _not_stored(error) from None
+        raise not_stored("nothing was changed", error) from None
     return Response({**document(made, app), "preflight": msgspec.to_builtins(checks),
                      "drill": None if drill is None else drill_json(drill)})
 
@@ -91,7 +91,7 @@ async def drill(request: AppRequest, app: AppDependency, data: JSONBody[Drilled 
     except RolloutError as error:
         raise HTTPError(409, "no_drill", str(error)) from None
     except StateError as error:
-        raise _not_stored(error) from None
+        raise not_stored("nothing was changed", error) from None
 
 
 @get("/api/drills", guards=[may_read], sync_to_thread=True)
@@ -131,7 +131,7 @@ async def tell(request: AppRequest, app: AppDependency, number: FromPath[str], d
     except RolloutError as error:
         raise HTTPError(409, "refused", str(error)) from None
     except StateError as error:
-        raise _not_stored(error) from None
+        raise not_stored("nothing was changed", error) from None
 
 
 class NotReady(Exception):  # noqa: N818  it says what was found
@@ -168,7 +168,7 @@ def find(app: App, number: str) -> Rollout:
         else:
             found = app.state.rollouts.get(int(number)) if number.isdecimal() and len(number) < 18 else None
     except StateError as error:
-        raise _not_stored(error) from None
+        raise not_stored("nothing was changed", error) from None
     if found is None:
         raise HTTPError(404, "unknown_rollout", "there is no such rollout" if number != "latest" else
                         "there has been no rollout: crossfade rollout start")
@@ -246,10 +246,6 @@ def plan_of(app: App, text: str | None) -> Plan:
     if isinstance(found, Plan):
         return found
     raise HTTPError(400, "bad_plan", "\n".join(map(str, found)), "crossfade rollout plan FILE tells them line by line")
-
-
-def _not_stored(error: StateError) -> HTTPError:
-    return HTTPError(503, "not_stored", f"nothing was changed: {error}", headers={"Retry-After": "1"})
 
 
 HANDLERS = (rollouts, start, rollout, steps, tell, drill, drills)
