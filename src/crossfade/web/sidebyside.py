@@ -78,7 +78,7 @@ def _field(component: Component, path: str) -> Field:
 def _words(pairs: Sequence[tuple[float, float]]) -> str:
     same = sum(one == other for one, other in pairs)
     if same == len(pairs):
-        return f"the same in all of {len(pairs):,} windows"
+        return f"the same in all of {len(pairs):,} windows" if len(pairs) > 1 else "the same in the one window"
     return f"the same in {same:,} of {len(pairs):,} windows"
 
 
