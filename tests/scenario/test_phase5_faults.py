@@ -208,6 +208,8 @@ def test_it_is_taken_back_with_its_evidence(house: House, billing: socket.socket
     assert {flag: server.flags[flag] for flag in REAL[:switched]} == dict.fromkeys(REAL[:switched], True)
     told = server.http.get("/api/rollouts/latest/steps").json()
     assert fault.evidence in str([step for step in told if step["move"] == "revert"])
+    report = server.http.get("/api/monitoring/migration-report").json()
+    assert fault.evidence in str((report["deeds"], report["phases"]))
     check_it_is_over(server, changed)
 
 
