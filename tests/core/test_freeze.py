@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from crossfade.core.clock import micros
-from crossfade.core.freeze import Freeze
+from crossfade.core.freeze import WEEK, Freeze, endless
 
 FRIDAY = Freeze(days=("fri",))
 NIGHT = Freeze(start="22:00", end="06:00")
@@ -38,6 +38,19 @@ def test_an_hour_that_comes_twice_is_covered_twice() -> None:
 def test_what_is_no_window_is_refused(wrong: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="is no"):
         Freeze(**wrong)
+
+
+@pytest.mark.parametrize(("freezes", "expected"), [
+    ((), False), ((Freeze(),), True), ((Freeze(start="08:00", end="08:00"),), True), ((FRIDAY, NIGHT), False),
+    ((NIGHT, Freeze(start="06:00", end="22:00")), True), ((NIGHT, Freeze(start="06:00", end="21:59")), False),
+    ((FRIDAY, Freeze(days=tuple(day for day in WEEK if day != "fri"))), True),
+    ((Freeze(start="00:00", end="12:00", zone="Asia/Tokyo"), Freeze(start="03:00", end="15:00")), True),
+    # Berlin's noon is 11:00 UTC in winter and 10:00 in summer, so that an hour is free in one of them.
+    ((Freeze(start="12:00", end="00:00", zone="Europe/Berlin"), Freeze(start="23:00", end="11:00")), False),
+    ((Freeze(start="12:00", end="00:00", zone="Europe/Berlin"), Freeze(start="22:00", end="11:00")), True),
+])
+def test_together_they_may_leave_no_moment(freezes: tuple[Freeze, ...], expected: bool) -> None:
+    assert endless(freezes) is expected
 
 
 def test_it_is_told_in_words() -> None:

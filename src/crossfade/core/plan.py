@@ -5,7 +5,7 @@ It is written in TOML, see `planfile`.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from msgspec import Struct, field
@@ -13,7 +13,7 @@ from msgspec import Struct, field
 from .duration import shown
 from .fact import refusal
 from .flag import PERCENT, USE_REAL, FlagError, FlagValue, canonical, check
-from .freeze import Freeze
+from .freeze import Freeze, endless
 from .gate import Gate
 
 SAFE: Mapping[str, FlagValue] = {"fallback_on_error": True}
@@ -81,7 +81,7 @@ class Plan(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
 Place = tuple[str | int, ...]
 """Where something stands in a plan: ``("phases", 0, "soak")``."""
 Complaint = tuple[Place, str]
-_ENDLESS = "a freeze of the whole week never ends, and nothing would ever begin: write days, or start and end"
+_ENDLESS = "this leaves no moment of the week free, and nothing would ever begin: write days, or start and end"
 
 
 def switched_on(phase: Phase) -> tuple[str, ...]:
@@ -99,20 +99,27 @@ def complaints(plan: Plan, flags: Iterable[str], components: Iterable[str]) -> l
     known, parts = tuple(flags), tuple(components)
     found: list[Complaint] = [] if plan.phases else [((), "a plan has at least one phase: write [[phases]]")]
     counts = Counter(plan.names)
-    found += [(("freeze", index), _ENDLESS) for index, freeze in enumerate(plan.freeze) if not freeze.ends]
+    found += _of_freezes((), plan.freeze)
     for index, phase in enumerate(plan.phases):
         where: Place = ("phases", index)
         if not _NAME.fullmatch(phase.name):
             found.append(((*where, "name"), f"{phase.name!r} is no name: letters, digits, spaces and -_. up to 60"))
         if counts[phase.name] > 1:
             found.append(((*where, "name"), f"two phases are called {phase.name!r}"))
-        found += [((*where, "freeze", number), _ENDLESS) for number, freeze in enumerate(phase.freeze)
-                  if not freeze.ends]
+        found += _of_freezes(plan.freeze, phase.freeze, where)
         for each in (_of_times(phase), _of_flags(phase, known), _of_ramp(phase), _of_gates(phase, parts)):
             found += [((*where, *place), message) for place, message in each]
         found += [((*where, "needs"), message) for message in _of_needs(plan, index, known)]
         found += [(where, message) for message in _going_down(plan, index)]
     return found
+
+
+def _of_freezes(before: Sequence[Freeze], freezes: Sequence[Freeze], where: Place = ()) -> Iterable[Complaint]:
+    """At the first that, with those before it, leaves no moment."""
+    if not endless(before):
+        number = next((number for number in range(len(freezes)) if endless((*before, *freezes[:number + 1]))), None)
+        if number is not None:
+            yield (*where, "freeze", number), _ENDLESS
 
 
 def _of_times(phase: Phase) -> Iterable[Complaint]:
