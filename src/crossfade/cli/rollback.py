@@ -36,8 +36,8 @@ def _lines(answer: Mapping[str, Json]) -> Sequence[str]:
     return (
         *(f"  {snake(str(one['flag']))}: {one['old']} → {one['new']}".lower()
           for one in changed if isinstance(one, dict)),
-        f"{what}: {told}, in {answer['transactionMilliseconds']} ms.",
-        f"{processes} it, the last after {answer['milliseconds']} ms.",
+        f"{what}: {told}, in {answer['transactionMilliseconds']:.1f} ms.",
+        f"{processes} it, the last after {answer['milliseconds']:.1f} ms.",
         *(f"{escape(str(name))}: retired: nothing to go back to." for name in _list(answer["retired"])),
         *(f"[bold red]Not known to have it:[/] {escape(str(name))}" for name in unanswered),
     )
