@@ -12,8 +12,10 @@ import os
 import platform
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import version
@@ -24,7 +26,8 @@ from report import Run, markdown, plain, table
 from row import FULL, TINY, USUAL, Row, Size
 
 ROOT = Path(__file__).parent.parent
-BENCHES = ("footprint", "track", "deliver", "ingest", "reads", "freshness", "shadow", "rollback", "page")
+BENCHES = ("footprint", "track", "deliver", "ingest", "reads", "growth", "memory",
+           "freshness", "shadow", "middleware", "rollback", "page")
 WHOLE_SEED = 1
 
 
@@ -39,6 +42,7 @@ def main() -> None:
     parser.add_argument("--no-peers", action="store_true", help="ours alone")
     parser.add_argument("--unleash", type=Path, help="a folder for Unleash: see rollback.py")
     parser.add_argument("--stored", type=int, action="append", help="events in the store for reads; may be repeated")
+    parser.add_argument("--store", type=Path, help="a folder that keeps filled stores for the next run")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--page", type=Path, help="where to write them as Markdown")
     given = parser.parse_args()
@@ -53,7 +57,8 @@ def main() -> None:
     else:
         python, why = peers.python(given.peers.absolute())
         chosen = replace(chosen, peers=python, no_peers=why)
-    run = measure(given.only, chosen)
+    with _folder(given.store) as store:
+        run = measure(given.only, replace(chosen, store=store))
     print("\n" + table(run.rows))
     for name, reason in run.absent.items():
         print(f"{name}: not measured, {reason}")
@@ -63,6 +68,16 @@ def main() -> None:
         given.page.write_text(markdown(run))
     if any(row.met is False for row in run.rows):
         print("\nNot every goal is met.")
+
+
+@contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept.absolute()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 def measure(names: list[str], size: Size) -> Run:
