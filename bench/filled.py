@@ -70,7 +70,6 @@ def _fill(kept: Path, count: int) -> None:
     _load(kept, told["begin"], told["events"], events, count)
     with served(kept) as server, server.admin() as http:
         http.patch("/api/flags", json=dict.fromkeys(FLAGS, True)).raise_for_status()
-        time.sleep(2)  # the days are counted
     note.write_text(json.dumps({"begin": told["begin"], "events": events, "until": now}))
 
 

@@ -95,10 +95,16 @@ class Size:
     store: Path | None = None
     """Where the filled stores are; run.py gives one."""
 
+    def __str__(self) -> str:
+        """For who reads the figures."""
+        stored, grown = (", ".join(f"{count:,}" for count in counts) for counts in (self.stored, self.grown))
+        return (f"{self.rounds} rounds; {self.events:,} events in one of ingest; {stored} events stored for the reads, "
+                f"{grown} for the growth; {self.soak_s:,.0f} s at full load.")
+
 
 TINY = Size(rounds=1, events=2_000, stored=(2_000,), grown=(2_000,), calls=200, seconds=2, soak_s=2, processes=2,
             rollbacks=1, duplicates=(0.5,))
 USUAL = Size(rounds=5, events=200_000, stored=(1_000_000,), grown=(100_000, 1_000_000, 3_000_000), calls=50_000,
-             seconds=20, soak_s=30, processes=100, rollbacks=20)
+             seconds=10, soak_s=30, processes=100, rollbacks=20)
 FULL = Size(rounds=7, events=1_000_000, stored=(10_000_000, 100_000_000), grown=(1_000_000, 10_000_000, 100_000_000),
             calls=100_000, seconds=60, soak_s=600, processes=100, rollbacks=60)

@@ -1,9 +1,10 @@
 """Every bench, its figures beside its peers' of the same run: ``make bench``, ``make bench-full``.
 
-    python bench/run.py [--full | --tiny] [--only ingest,reads] [--json FILE] [--page docs/speed.md]
+    python bench/run.py [--full | --tiny] [--only ingest,reads] [--store FOLDER] [--json FILE] [--page docs/speed.md]
 
-Prints a table; writes the same as JSON, and as a page. A bench or a peer that cannot be had on this machine is named
-with the reason. The figures are medians of the rounds, in which the contestants take turns.
+Prints a table; writes the same as JSON, and as a page, with a plot of what growth costs. A bench or a peer that cannot
+be had on this machine is named with the reason. The figures are medians of the rounds, in which the contestants take
+turns.
 """
 
 import argparse
@@ -22,7 +23,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import peers
-from report import Run, markdown, plain, table
+import plot
+from report import PLOT, Run, inserted, markdown, plain, table
 from row import FULL, TINY, USUAL, Row, Size
 
 ROOT = Path(__file__).parent.parent
@@ -34,7 +36,7 @@ WHOLE_SEED = 1
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--full", action="store_true", help="all of it: an hour or more")
+    size.add_argument("--full", action="store_true", help="all of it: hours")
     size.add_argument("--tiny", action="store_true", help="only to see that it works")
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(BENCHES),
                         help=f"some of: {','.join(BENCHES)}")
@@ -45,6 +47,7 @@ def main() -> None:
     parser.add_argument("--store", type=Path, help="a folder that keeps filled stores for the next run")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--page", type=Path, help="where to write them as Markdown")
+    parser.add_argument("--readme", type=Path, help="a file whose table of the chief rows is to be written anew")
     given = parser.parse_args()
     unknown = sorted(set(given.only) - set(BENCHES))
     if unknown:
@@ -66,6 +69,12 @@ def main() -> None:
         given.json.write_text(json.dumps(plain(run), indent=1) + "\n")
     if given.page:
         given.page.write_text(markdown(run))
+        picture = plot.svg(run.rows)
+        if picture is not None:
+            (given.page.parent / PLOT).parent.mkdir(exist_ok=True)
+            (given.page.parent / PLOT).write_text(picture)
+    if given.readme:
+        given.readme.write_text(inserted(given.readme.read_text(), run))
     if any(row.met is False for row in run.rows):
         print("\nNot every goal is met.")
 
@@ -86,13 +95,15 @@ def measure(names: list[str], size: Size) -> Run:
     load = os.getloadavg()[0]
     for name in names:
         print(f"bench: {name} …", file=sys.stderr, flush=True)
+        begun = time.time()
         try:
             for row in _rows(name)(size):
                 print(table([row]).splitlines()[1], file=sys.stderr, flush=True)
                 rows.append(row)
         except Exception as error:  # noqa: BLE001  one bench that fails must not cost the others' hour
             absent[name] = f"{type(error).__name__}: {error}"
-    return Run(tuple(rows), absent, _machine(load), _versions(size), began, time.time() - began, size.rounds)
+        print(f"bench: {name} took {time.time() - begun:.0f} s", file=sys.stderr, flush=True)
+    return Run(tuple(rows), absent, _machine(load), _versions(size), int(began), round(time.time() - began), str(size))
 
 
 def _rows(name: str) -> Callable[[Size], Iterator[Row]]:
