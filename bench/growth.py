@@ -63,7 +63,7 @@ def _note(found: Found, count: int, thing: Thing, figure: float) -> None:
 
 
 def _measure(size: Size, count: int, number: int, note: partial[None]) -> None:
-    seconds = size.seconds / 16
+    seconds = size.seconds / 8
     with filled.copied(size, count) as data:
         stored = json.loads((data / filled.NOTE).read_text())["events"]
         note(DISK, (data / "events.duckdb").stat().st_size / stored)
