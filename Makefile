@@ -1,6 +1,6 @@
 # make run   sets everything up and runs the demo on this folder (SCAN=PATH names another)
 # make test  sets up what the tests need and passes them
-# make bench measures it beside its peers and writes docs/speed.md; make bench-full takes hours and stores more
+# make bench measures it beside its peers and writes docs/speed.md; make bench-full stores more and takes hours
 
 PYTHON ?= python3
 SCAN ?= .
@@ -53,7 +53,7 @@ screenshots: $(VENV)/.test
 
 bench: $(VENV)/.test
 	@tools/system-packages chromium
-	$(BIN)/python bench/run.py $(BENCH) --json docs/speed.json --page docs/speed.md
+	$(BIN)/python bench/run.py $(BENCH) --json docs/speed.json --page docs/speed.md --readme README.md
 
 bench-full:
 	@$(MAKE) --no-print-directory bench BENCH=--full

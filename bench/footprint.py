@@ -1,4 +1,4 @@
-"""What it takes to have it at all: a cold command, a server's start, its memory, its place on the disk.
+"""What it takes to have it at all: a cold command, a server's start, its memory idle and loaded, its place on the disk.
 
 Each start is a process of its own. The first of each kind warms up what the system caches and is not counted; the
 server's folder is the same every time, so what is counted is a start that makes no tables.
@@ -14,10 +14,13 @@ from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
+from arrive import arriving
+from ask import Asked, ask
 from row import Row, Size
 from served import served
 
 ROOT = Path(__file__).parent.parent
+RATE, CLIENTS = 20_000.0, 100
 NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -36,7 +39,16 @@ def rows(size: Size) -> Iterator[Row]:
     yield Row("server: from its start to ready", "s", starts[1:], goal=1.5)
     yield Row("server: idle, resident memory", "MB", idle[1:], goal=150,
               note="Shared libraries included; a first start, which makes its tables, holds some 20 MB more.")
+    yield Row(f"server: {RATE:,.0f} events/s, {CLIENTS} clients, peak resident memory", "MB",
+              [_loaded(size) for _ in range(size.rounds)], note="An empty store at first.")
     yield Row("installed size, with all that it needs", "MB", [installed()], goal=200)
+
+
+def _loaded(size: Size) -> float:
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "data") as server:
+        with arriving(server, RATE):
+            ask(Asked(server.port, size.seconds, CLIENTS))
+        return server.peak_mb()
 
 
 def _command(*command: str) -> float:

@@ -23,7 +23,7 @@ NEEDLE = b'"filesProcessed":'
 
 
 def rows(size: Size) -> Iterator[Row]:
-    rate = RATE if size.seconds > 10 else RATE // 20
+    rate = RATE if size.seconds > 5 else RATE // 20
     found = [measure(size.seconds, rate) for _ in range(size.rounds)]
     late = [statistics.quantiles(delays, n=20)[-1] for delays in found]
     yield Row(f"freshness, track() to a viewer at {rate:,} events/s: p95", "s", late,

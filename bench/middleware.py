@@ -8,7 +8,9 @@ The application answers at once, so nothing hides the layer; the tracker writes 
 import argparse
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+from row import Row, Size
 
 from crossfade.tracking import TrackedASGI, TrackedWSGI, Tracker
 
@@ -55,6 +57,22 @@ def time_wsgi(app, calls: int) -> float:
         if hasattr(answer, "close"):
             answer.close()
     return (time.perf_counter() - began) / calls * 1e6
+
+
+def rows(size: Size) -> Iterator[Row]:
+    """A round is one pass without the layer, and one with it."""
+    tracker = Tracker("http://127.0.0.1:9", "key", exit_timeout=0)
+    for name, measure, bare, tracked in (("ASGI", time_asgi, asgi, TrackedASGI(asgi, tracker)),
+                                         ("WSGI", time_wsgi, wsgi, TrackedWSGI(wsgi, tracker))):
+        measure(tracked, size.calls // 10 + 1)  # warms up
+        costs = []
+        for _ in range(size.rounds):
+            without = measure(bare, size.calls)
+            costs.append(measure(tracked, size.calls) - without)
+        yield Row(f"the layer that reports, added to a request: {name}", "µs", costs,
+                  note="The application answers at once; the tracker writes to its memory. There is no peer: what "
+                       "others' middleware reports is of another kind.")
+    tracker.shutdown(0)
 
 
 def compare(name: str, measure: Callable[[object, int], float], bare: object, tracked: object, given) -> None:

@@ -32,7 +32,7 @@ def cluster(programs: Path) -> Iterator[int]:
         def run(*command: str | Path) -> None:
             subprocess.run([*become, *command], check=True, stdout=subprocess.DEVNULL, cwd="/")
 
-        port = _free_port()
+        port = free_port()
         run(programs / "initdb", "-D", folder / "db", "-U", "postgres", "--auth=trust")
         control = (programs / "pg_ctl", "-D", folder / "db", "-w")
         run(*control, "-l", folder / "log", "-o", f"-p {port} -k {folder} -c listen_addresses=127.0.0.1", "start")
@@ -45,7 +45,7 @@ def execute(programs: Path, port: int, statement: str) -> None:
                    check=True, env=os.environ | {"PGOPTIONS": "-c client_min_messages=warning"})
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

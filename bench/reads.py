@@ -1,161 +1,127 @@
-"""Reads of the live dashboard with many events stored, over 30 days, for one client and for a hundred.
+"""Reads of the live dashboard with many events stored, over 30 days; and what each component costs without a cache.
 
-One client asks for everything again and again; of the hundred each asks once a second, as a page does, over a
-connection of its own, and its wait counts from when it was due. They are a process apart from the server. A tenth of
-the reads comes first, to warm up, and is not timed. Beside it, with as many events of the same shape: figures that the
-dashboard shows of business, asked of PostgreSQL with a covering index; and the guide's way, which fetches today's
-events and counts them in Python. Both answer no HTTP, and are asked by one client.
+The dashboard is asked for everything by one client and by a hundred (``ask.py``), while nothing else happens and while
+20,000 events a second arrive (``arrive.py``). Then a server that keeps no reading for later, which is what
+``reading_max_age_s = 0`` means, is asked for one component after the other. Beside it, with as many events of the same
+shape: the same figures asked of PostgreSQL with a covering index; and the guide's way, which fetches the last day's
+documents and counts them. They answer no HTTP. In each round all have their turn, ours on a copy of the filled store.
 """
 
-import asyncio
 import json
-import random
-import statistics
 import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-import ingest
+import filled
 import load
 import postgresql
+from arrive import arriving
+from ask import QUANTILES, Asked, ask, quantile
 from row import Row, Size
 from served import Served, served
 
 CLIENTS = (1, 100)
-EVERY_S = 1.0
-DAYS = 29
-FLAGS = ("useRealBusinessMetrics", "useRealSystemMetrics", "useRealInfrastructureMetrics", "useRealHistoricalData")
-COVERED, COUNTED = "PostgreSQL, covering index", "the guide's way: fetch and count"
-QUANTILES = {"p50": 49, "p95": 94, "p99": 98}
-FILL = """INSERT INTO events SELECT md5(n::text), now() - random() * interval '{days} days', 'file_processed',
-    'user-' || (random() * 5000)::int, '{{"path": "/a/b/c.txt", "size": 12345, "kind": "image", "ok": true}}'
-    FROM generate_series(1, {count}) n"""
-INDEX = "CREATE INDEX covering ON events (event, happened) INCLUDE (user_id); VACUUM ANALYZE events"
-PEER = """
-import json, sys, time, psycopg
-port, way, reads = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-asked = {
-    "covered": "SELECT count(*), count(DISTINCT user_id) FROM events WHERE event = %s AND "
-               "happened >= date_trunc('day', now())",
-    "counted": "SELECT message_id, happened, event, user_id, properties FROM events WHERE event = %s AND "
-               "happened >= date_trunc('day', now())"}[way]
-with psycopg.connect(f"host=127.0.0.1 port={port} user=postgres", autocommit=True) as connection:
-    took = []
-    for number in range(reads + reads // 10 + 1):
-        began = time.perf_counter()
-        found = connection.execute(asked, ("file_processed",), prepare=True).fetchall()
-        if way == "counted":
-            len(found), len({row[3] for row in found})
-        if number > reads // 10:
-            took.append(time.perf_counter() - began)
-print(json.dumps(took))
-"""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the clients are told."""
-
-    port: int
-    clients: int
-    reads: int
+RATE = 20_000.0
+SECTIONS = ("business", "system", "infrastructure", "history")
+COVERED, COUNTED = "PostgreSQL, covering index", "the guide's way: fetch the day's events, and count"
+PEER = Path(__file__).parent / "reads_peers.py"
+INSERT = """INSERT INTO events
+    SELECT 'filled-' || n, now() - ({count} - n) * interval '{step_us} microseconds', {kinds},
+    'user-' || n % {users}, '{{"path": "/a/b/c.txt", "size": 12345, "kind": "image", "ok": true}}'
+    FROM generate_series(0, {count} - 1) n"""
+INDEX = ("CREATE INDEX covering ON events (event, happened) INCLUDE (user_id)", "VACUUM ANALYZE events")
+LIVE_NOTE = ("One computation a second serves all who read within it: that is how it is shipped. One client asks again "
+             "and again, each of a hundred once a second.")
+UNCACHED_NOTE = ("Ours over HTTP, of a server that is told to keep no reading (reading_max_age_s = 0). PostgreSQL: its "
+                 "own protocol, no key on the table, the index made after the filling, vacuumed; it is not asked for "
+                 "scans; it counts the timeline's 30 days, where ours has closed days counted. The guide's way gets "
+                 "the documents of the last 24 hours. What is not told from events has no peer.")
+Found = dict[str, list[float]]
+"""Milliseconds by what was measured, one a round."""
 
 
 def rows(size: Size) -> Iterator[Row]:
     for stored in size.stored:
-        rounds: dict[int, list[list[float]]] = {clients: [] for clients in CLIENTS}
-        with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "data") as server:
-            fill(server, stored)
+        found: Found = defaultdict(list)
+        rates: list[float] = []
+        with ExitStack() as ending:
+            why = size.no_peers if size.peers is None else postgresql.missing(size.postgresql)
+            port = None if why is not None else _filled_postgresql(size, stored, ending)
             for _ in range(size.rounds):
-                for clients in CLIENTS:
-                    rounds[clients].append(read(Asked(server.port, clients, size.reads)))
-        peers = _peers(size, stored)
-        for clients, found in rounds.items():
-            for name, place in QUANTILES.items():
-                beside = {peer: told if isinstance(told, str) else [_cut(one, place) for one in told]
-                          for peer, told in peers.items()}
-                many = f"{clients} clients" if clients > 1 else "one client"
-                yield Row(f"live dashboard, {stored:,} events stored, {many}: {name}", "ms",
-                          [_cut(one, place) for one in found], {} if clients > 1 else beside,
-                          goal=5 if name == "p95" else None,
-                          note="Ours is everything on the page, over HTTP; theirs two figures of it, one client.")
+                _ours(size, stored, found, rates)
+                if port is not None:
+                    _theirs(size, port, found)
+        yield from _live_rows(stored, found, rates)
+        yield from _uncached_rows(stored, found, why)
 
 
-def _cut(seconds: list[float], place: int) -> float:
-    return statistics.quantiles(seconds, n=100)[place] * 1e3
+def _ours(size: Size, stored: int, found: Found, rates: list[float]) -> None:
+    seconds = size.seconds / 4
+    with filled.copied(size, stored) as data, served(data) as server:
+        for clients in CLIENTS:
+            _note(found, f"idle {clients}", ask(Asked(server.port, seconds, clients)))
+        for clients in CLIENTS:
+            with arriving(server, RATE) as told:
+                took = ask(Asked(server.port, seconds, clients))
+            _note(found, f"arriving {clients}", took)
+            rates.append(told.rate)
+    with filled.copied(size, stored) as data, served(data, reading_max_age_s="0") as server:
+        uncached(server, seconds, partial(_note, found))
 
 
-def fill(server: Served, count: int) -> None:
-    with server.admin() as http:
-        orders = {"way": "http", "port": server.port, "key": server.keys.write_key, "spread_s": DAYS * 86_400.0}
-        step = 1_000_000  # a client holds its events before it sends them
-        for number, start in enumerate(range(0, count, step)):
-            ingest.bring(sys.executable, orders, ingest.Load(1_000, 0.0, min(step, count - start)), 7_000 + number)
-            server.loaded(http)
-        http.patch("/api/flags", json=dict.fromkeys(FLAGS, True)).raise_for_status()
-        time.sleep(2)
+def uncached(server: Served, seconds: float, note: Callable[[str, list[float]], None]) -> None:
+    """Each component, asked of a server that keeps no reading."""
+    for section in SECTIONS:
+        note(section, ask(Asked(server.port, seconds, 1, section)))
 
 
-def read(asked: Asked) -> list[float]:
-    """Seconds, a read each, by a process of its own."""
-    done = subprocess.run([sys.executable, __file__, json.dumps([asked.port, asked.clients, asked.reads])],
-                          capture_output=True, text=True, check=True)
-    found: list[float] = json.loads(done.stdout)
-    return found
+def _note(found: Found, name: str, seconds: list[float]) -> None:
+    for cut in QUANTILES:
+        found[f"{name} {cut}"].append(quantile(seconds, cut))
 
 
-async def _ask(asked: Asked) -> list[float]:
-    took: list[float] = []
-    request = (f"GET /api/dashboard/live?section=all HTTP/1.1\r\nHost: 127.0.0.1:{asked.port}\r\n\r\n").encode()
-
-    async def client(count: int, warm: int, late: float) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", asked.port, limit=1 << 22)
-        first = time.perf_counter() + late
-        for number in range(count + warm):
-            began = time.perf_counter()
-            if asked.clients > 1:
-                began = first + number * EVERY_S
-                await asyncio.sleep(began - time.perf_counter())
-            writer.write(request)
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
-            assert b" 200 " in head[:20], head
-            await reader.readexactly(int(head.partition(b"content-length:")[2].split()[0]))
-            if number >= warm:
-                took.append(time.perf_counter() - began)
-        writer.close()
-
-    share = max(2, asked.reads // asked.clients)
-    draw = random.Random(asked.clients)  # noqa: S311  no secret
-    await asyncio.gather(*(client(share, 1 + share // 10, draw.random() * EVERY_S) for _ in range(asked.clients)))
-    return took
+def _live_rows(stored: int, found: Found, rates: list[float]) -> Iterator[Row]:
+    for clients in CLIENTS:
+        for state in ("idle", "arriving"):
+            while_ = "" if state == "idle" else f", {RATE:,.0f} events/s arriving"
+            for cut in QUANTILES:
+                yield Row(f"live dashboard, {stored:,} events stored, {_many(clients)}{while_}: {cut}", "ms",
+                          found[f"{state} {clients} {cut}"], goal=5 if cut == "p95" else None, note=LIVE_NOTE)
+    yield Row(f"live dashboard, {stored:,} events stored: what arrived meanwhile", "events/s", rates, lower=False)
 
 
-def _peers(size: Size, stored: int) -> dict[str, list[list[float]] | str]:
-    why = size.no_peers if size.peers is None else postgresql.missing(size.postgresql)
-    if why is not None:
-        return dict.fromkeys((COVERED, COUNTED), why)
-    with ExitStack() as ending:
-        port = ending.enter_context(postgresql.cluster(size.postgresql))
-        for statement in (load.TABLE.format(unique="PRIMARY KEY", json="JSONB"),
-                          FILL.format(days=DAYS, count=stored), *INDEX.split("; ")):
-            postgresql.execute(size.postgresql, port, statement)
-        found: dict[str, list[list[float]] | str] = {}
-        for name, way, reads in ((COVERED, "covered", size.reads), (COUNTED, "counted", max(5, size.reads // 100))):
-            found[name] = [_peer(size, port, way, reads) for _ in range(size.rounds)]
-        return found
+def _uncached_rows(stored: int, found: Found, why: str | None) -> Iterator[Row]:
+    for section in SECTIONS:
+        for cut in ("p50", "p95"):
+            peers = {name: found[f"{way} {section} {cut}"] if why is None else why
+                     for name, way in ((COVERED, "covered"), (COUNTED, "counted"))
+                     if section in _ASKED[way]}
+            yield Row(f"{section}, without cache, {stored:,} events stored: {cut}", "ms", found[f"{section} {cut}"],
+                      peers, goal=10 if cut == "p95" else None, note=UNCACHED_NOTE)
 
 
-def _peer(size: Size, port: int, way: str, reads: int) -> list[float]:
-    done = subprocess.run([str(size.peers), "-c", PEER, str(port), way, str(reads)], capture_output=True, text=True,
-                          check=True)
-    found: list[float] = json.loads(done.stdout)
-    return found
+_ASKED = {"covered": ("business", "history"), "counted": ("business",)}
 
 
-if __name__ == "__main__":
-    print(json.dumps(asyncio.run(_ask(Asked(*json.loads(sys.argv[1]))))))
+def _many(clients: int) -> str:
+    return f"{clients} clients" if clients > 1 else "one client"
+
+
+def _filled_postgresql(size: Size, stored: int, ending: ExitStack) -> int:
+    port = ending.enter_context(postgresql.cluster(size.postgresql))
+    insert = INSERT.format(count=stored, step_us=filled.SPAN_S * 1e6 / stored, kinds=filled.KINDS, users=filled.USERS)
+    for statement in (load.TABLE.format(unique="", json="JSONB"), insert, *INDEX):
+        postgresql.execute(size.postgresql, port, statement)
+    return port
+
+
+def _theirs(size: Size, port: int, found: Found) -> None:
+    for way, sections in _ASKED.items():
+        for section in sections:
+            done = subprocess.run(
+                [str(size.peers), str(PEER), json.dumps([port, f"{way} {section}", size.seconds / 4])],
+                capture_output=True, text=True, check=True)
+            _note(found, f"{way} {section}", json.loads(done.stdout))

@@ -1,11 +1,36 @@
-"""A run's rows as a table, as JSON and as a page."""
+"""A run's rows as a table, as JSON, as a page, and the chief ones for the README."""
 
+import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import Any
 
-from row import Row
+from row import Place, Row
+
+PLOT = "images/growth.svg"
+"""Beside the page."""
+BEGIN, END = "<!-- speed -->", "<!-- /speed -->"
+"""Between them the README has its table."""
+UNMEASURED = "Not measured yet: `make bench` does it, and writes the table here."
+CHIEF = (
+    "ingest, batches of 1,000, *% duplicates: acknowledged",
+    "ingest, batches of 100, *% duplicates: acknowledged",
+    "ingest, batches of 1,000, at half that load: p99 of an answer",
+    "live dashboard, * events stored, 100 clients: p95",
+    "live dashboard, * events stored, 100 clients, * arriving: p95",
+    "business, without cache, * events stored: p95",
+    "freshness, *: p95",
+    "track(), *",
+    "a shadow of *, added to a viewer's read: async source",
+    "a rollback's call, *",
+    "server: from its start to ready",
+    "server: idle, resident memory",
+)
+"""Names of the rows in the README: of several the one with the most events stored, or the first."""
+STORED = re.compile(r"([\d,]+) events stored")
 
 Json = None | bool | float | str | list["Json"] | dict[str, "Json"]
 
@@ -17,22 +42,23 @@ class Run:
     """Benches that could not be run, and why."""
     machine: Mapping[str, str]
     versions: Mapping[str, str]
-    began: float
+    began: int
     """Seconds since the epoch."""
-    seconds: float
-    rounds: int
+    seconds: int
+    size: str
+    """How much was measured."""
 
 
 def table(rows: Sequence[Row]) -> str:
     """For a terminal: a line a row, and one a peer below it."""
-    lines = [f"{'':64}{'median':>12}{'unit':>10}  {'goal':>10}  {'':8}"]
+    lines = [f"{'':72}{'median':>12}{'unit':>10}  {'goal':>10}  {'':8}"]
     for row in rows:
-        lines.append(f"{row.name:64}{figure(row.median):>12}{row.unit:>10}  {_goal(row):>10}  {_verdict(row)}")
+        lines.append(f"{row.name:72}{figure(row.median):>12}{row.unit:>10}  {_goal(row):>10}  {_verdict(row)}")
         for peer, figures in row.peers.items():
             if isinstance(figures, str):
                 lines.append(f"    {peer}: {figures}")
             else:
-                lines.append(f"    {peer:60}{figure(statistics.median(figures)):>12}{row.unit:>10}  "
+                lines.append(f"    {peer:68}{figure(statistics.median(figures)):>12}{row.unit:>10}  "
                              f"ours is {_times(row, peer)}")
     return "\n".join(lines)
 
@@ -40,11 +66,59 @@ def table(rows: Sequence[Row]) -> str:
 def plain(run: Run) -> Json:
     """The whole run, as JSON has it."""
     return {
-        "began": datetime.fromtimestamp(run.began, UTC).isoformat(timespec="seconds"), "seconds": round(run.seconds),
-        "rounds": run.rounds, "machine": dict(run.machine), "versions": dict(run.versions), "absent": dict(run.absent),
+        "began": datetime.fromtimestamp(run.began, UTC).isoformat(), "seconds": run.seconds,
+        "size": run.size, "machine": dict(run.machine), "versions": dict(run.versions), "absent": dict(run.absent),
         "rows": [asdict(row) | {"median": row.median, "met": row.met,
                                 "ratios": {peer: row.ratio(peer) for peer in row.peers}} for row in run.rows],
     }
+
+
+def read(told: dict[str, Any]) -> Run:
+    """What ``plain`` made."""
+    names = [field.name for field in fields(Row)]
+    rows = [Row(**{name: one[name] for name in names} | {"place": one["place"] and Place(**one["place"])})
+            for one in told["rows"]]
+    return Run(tuple(rows), told["absent"], told["machine"], told["versions"],
+               int(datetime.fromisoformat(told["began"]).timestamp()), told["seconds"], told["size"])
+
+
+def chief(rows: Sequence[Row]) -> list[Row]:
+    """Those that the README shows, in its order; what was not measured is left out."""
+    found = []
+    for pattern in CHIEF:
+        alike = [row for row in rows if fnmatchcase(row.name, pattern)]
+        if alike:
+            found.append(max(alike, key=_stored))
+    return found
+
+
+def _stored(row: Row) -> int:
+    match = STORED.search(row.name)
+    return int(match[1].replace(",", "")) if match else 0
+
+
+def short(run: Run | None) -> str:
+    """The README's table; of the peers the one that comes closest."""
+    if run is None:
+        return UNMEASURED
+    lines = ["| | Crossfade | best peer, same run | times better | goal | |", "| --- | --- | --- | --- | --- | --- |"]
+    for row in chief(run.rows):
+        peer = min((one for one in row.peers if row.ratio(one) is not None), key=lambda one: row.ratio(one) or 0.0,
+                   default=None)
+        beside = ("—", "—") if peer is None else (f"{peer}: {figure(_median(row, peer))}", _times(row, peer))
+        goal = "—" if row.goal is None else _limit(row)
+        lines.append(f"| {row.name} | **{figure(row.median)} {row.unit}** | {' | '.join(beside)} | {goal} | "
+                     f"{_verdict(row)} |")
+    return "\n".join([*lines, "", f"{run.size} [All of it](docs/speed.md), with what differs and what was missed."])
+
+
+def inserted(readme: str, run: Run | None) -> str:
+    """The README with its table. Raises ValueError where it has no place for one."""
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"the README has no {BEGIN} … {END}")
+    return f"{before}{BEGIN}\n{short(run)}\n{END}{after}"
 
 
 def markdown(run: Run) -> str:
@@ -56,15 +130,19 @@ def _markdown(run: Run) -> Iterator[str]:
     day = datetime.fromtimestamp(run.began, UTC).date()
     yield from ("# Speed", "", "Made by `make bench` (`make bench-full` takes longer and stores more); do not edit it.",
                 "")
-    yield (f"Measured on {day} in {run.rounds} rounds, in which the contestants took turns on one machine: a figure is "
-           "the median of the rounds, with the least and the most. “Ours is 3.0 ×” means three times better than that "
-           "peer, whichever way is better.")
+    yield (f"Measured on {day}, for {run.seconds / 60:,.0f} minutes, on one machine, in rounds in which the "
+           "contestants took turns: a figure is the median of the rounds, with the least and the most. “Ours is 3.0 ×” "
+           "means three times better than that peer, whichever way is better.")
     yield ""
+    yield f"- how much: {run.size}"
     yield from (f"- {name}: {value}" for name, value in run.machine.items())
     yield from ("", "| what | ours | peers, from the same run | goal | |", "| --- | --- | --- | --- | --- |")
     for row in run.rows:
         yield (f"| {row.name} | **{figure(row.median)} {row.unit}** ({_span(row.ours)}) | "
                f"{'<br>'.join(_beside(row)) or '—'} | {_goal(row)} | {_verdict(row)} |")
+    yield from ("", "## Goals that were missed", "", *(_missed(run.rows) or ["None."]))
+    if any(row.place is not None for row in run.rows):
+        yield from ("", "## Growth", "", f"![What each costs as the store grows: the figures are in the table]({PLOT})")
     yield from ("", "## What differs", "")
     for note in dict.fromkeys(row.note for row in run.rows if row.note):
         named = [row.name for row in run.rows if row.note == note]
@@ -72,6 +150,23 @@ def _markdown(run: Run) -> Iterator[str]:
     if run.absent:
         yield from ("", "## Not measured", "", *(f"- {name}: {why}" for name, why in run.absent.items()))
     yield from ("", "## Versions", "", ", ".join(f"{name} {value}" for name, value in run.versions.items()) + ".")
+
+
+def _missed(rows: Sequence[Row]) -> list[str]:
+    """What was missed, and by how much."""
+    found = []
+    for row in rows:
+        short_of = []
+        if row.goal is not None and (row.median > row.goal if row.lower else row.median < row.goal):
+            by = abs(row.median - row.goal) / row.goal
+            short_of.append(f"{_limit(row)} {row.unit} by {by:.0%}")
+        for peer, times in row.times.items():
+            ratio = row.ratio(peer)
+            if ratio is not None and ratio < times:
+                short_of.append(f"{times:g} × {peer}, of which it is {figure(ratio)} ×")
+        if short_of:
+            found.append(f"- {row.name}: {figure(row.median)} {row.unit} misses {'; and '.join(short_of)}.")
+    return found
 
 
 def _beside(row: Row) -> Iterator[str]:
@@ -100,8 +195,18 @@ def _times(row: Row, peer: str) -> str:
 
 
 def _goal(row: Row) -> str:
-    wanted = [] if row.goal is None else [f"{'≤' if row.lower else '≥'} {row.goal:,g}"]
+    wanted = [] if row.goal is None else [_limit(row)]
     return ", ".join([*wanted, *(f"{times:g} × {peer}" for peer, times in row.times.items())]) or "—"
+
+
+def _limit(row: Row) -> str:
+    return f"{'≤' if row.lower else '≥'} {row.goal:,g}"
+
+
+def _median(row: Row, peer: str) -> float:
+    figures = row.peers[peer]
+    assert not isinstance(figures, str)
+    return statistics.median(figures)
 
 
 def _verdict(row: Row) -> str:

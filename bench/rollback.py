@@ -10,6 +10,7 @@ of ``POST /api/rollback`` as its caller sees it; "server" is what the answer say
 ``node_modules/unleash-server``; that one needs PostgreSQL's programs (``--postgresql``), which run as the user
 ``postgres`` when this runs as root. Each of their processes looks at its flag every millisecond and tells when it has
 changed; what is measured is from before the change is made to the last of them. They are fewer, since they take long.
+All take turns; whose turn it is not is stopped.
 
 Last, what one evaluation of a flag takes here: the best of many rounds.
 """
@@ -29,12 +30,14 @@ from pathlib import Path
 
 import httpx
 import rollback_peers
+from rollback_peers import Contestant
 from row import Row, Size
 from served import served
 
 from crossfade import __version__
 from crossfade.core.flag import Flags, evaluate
 
+OURS = "ours"
 FLAG = "useRealSystemMetrics"
 FOLLOWER = """
 import sys
@@ -69,56 +72,79 @@ def children(commands: Sequence[Sequence[str]], ready: str = "ready") -> Iterato
                 child.kill()
 
 
-def crossfade(folder: Path, processes: int, rollbacks: int, show: rollback_peers.Show) -> None:
-    with served(folder / "data") as server:
-        commands = [[sys.executable, "-c", FOLLOWER, server.url, server.keys.write_key, str(folder / f"keep-{number}")]
-                    for number in range(processes)]
-        with children(commands), server.admin() as http:
-            _roll_back(http, processes, rollbacks, show)
+class Ours:
+    """The server's own, with what it tells of each rollback."""
 
+    def __init__(self, http: httpx.Client, processes: int) -> None:
+        self._http = http
+        self._processes = processes
+        self.told: list[float] = []
+        self.transactions: list[float] = []
 
-def _roll_back(http: httpx.Client, processes: int, rollbacks: int, show: rollback_peers.Show) -> None:
-    calls, told, transactions = [], [], []
-    for _ in range(rollbacks):
+    def once(self) -> float:
+        http = self._http
         http.patch("/api/flags", json={FLAG: True}).raise_for_status()
         while len({row["revision"] for row in http.get("/api/flags/followers").json()}) > 1:
             time.sleep(0.05)
         time.sleep(0.2)
         began = time.perf_counter()
         answer = http.post("/api/rollback", json={"timeout": 10}).json()
-        calls.append((time.perf_counter() - began) * 1e3)
-        assert answer["acknowledged"] == processes + 1, answer
+        took = (time.perf_counter() - began) * 1e3
+        assert answer["acknowledged"] == self._processes + 1, answer
         assert not answer["unanswered"], answer
-        told.append(answer["milliseconds"])
-        transactions.append(answer["transactionMilliseconds"])
-    name = f"Crossfade {__version__}, {processes} processes"
-    show(f"{name}: call", calls)
-    show(f"{name}: server, to the last acknowledgement", told)
-    show(f"{name}: server, the transaction", transactions)
+        self.told.append(answer["milliseconds"])
+        self.transactions.append(answer["transactionMilliseconds"])
+        return took
+
+
+@contextlib.contextmanager
+def crossfade(folder: Path, processes: int) -> Iterator[Ours]:
+    with served(folder / "data") as server:
+        commands = [[sys.executable, "-c", FOLLOWER, server.url, server.keys.write_key, str(folder / f"keep-{number}")]
+                    for number in range(processes)]
+        with children(commands), server.admin() as http:
+            yield Ours(http, processes)
+
+
+@contextlib.contextmanager
+def theirs(python: Path | None, node: Path | None, programs: Path,
+           processes: int) -> Iterator[list[tuple[Contestant, int]]]:
+    """Each with how many turns of ours it has one in: those that take long have fewer."""
+    with contextlib.ExitStack() as ending:
+        found = []
+        if python is not None:
+            found.append((ending.enter_context(rollback_peers.flagd(python, processes)), 1))
+        if node is not None:
+            found += [(ending.enter_context(rollback_peers.unleash(node, programs, processes=processes,
+                                                                   refresh_s=refresh_s)), every)
+                      for refresh_s, every in ((1, 3), (15, 6))]
+        yield found
+
+
+def measure(ours: Ours, peers: Sequence[tuple[Contestant, int]], rollbacks: int) -> dict[str, list[float]]:
+    """By name, in turns."""
+    found: dict[str, list[float]] = {OURS: []} | {peer.name: [] for peer, _ in peers}
+    for number in range(rollbacks):
+        found[OURS].append(ours.once())
+        for peer, every in peers:
+            if number % every == 0:
+                found[peer.name].append(peer.once())
+    return found
 
 
 def rows(size: Size) -> Iterator[Row]:
     """The peers have a tenth of the processes, since theirs take long to start; each rollback is a round."""
-    own: dict[str, Sequence[float]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        crossfade(Path(folder), size.processes, size.rollbacks, own.__setitem__)
     few = max(1, size.processes // 10)
-    theirs: dict[str, Sequence[float] | str] = {}
-    if size.peers is None:
-        theirs |= {"flagd, file mode": size.no_peers}
-    else:
-        rollback_peers.flagd(size.peers, few, size.rollbacks, theirs.__setitem__)
     why = rollback_peers.missing(size.node, size.postgresql)
-    if why is not None:
-        theirs["Unleash"] = why
-    else:
-        assert size.node is not None
-        for refresh_s, rollbacks in ((1, size.rollbacks // 3), (15, max(3, size.rollbacks // 12))):
-            rollback_peers.unleash(size.node, size.postgresql, theirs.__setitem__, processes=few,
-                                   rollbacks=max(1, rollbacks), refresh_s=refresh_s)
-    yield Row(f"a rollback's call, until the last of {size.processes} processes has it", "ms", next(iter(own.values())),
-              theirs, goal=250, note=f"Ours waits for an acknowledgement of every process; the peers' {few} look "
-                                     "at their flag every millisecond, and nobody is told that they have it.")
+    with tempfile.TemporaryDirectory() as folder, crossfade(Path(folder), size.processes) as ours, \
+            theirs(size.peers, None if why else size.node, size.postgresql, few) as peers:
+        found = measure(ours, peers, size.rollbacks)
+    own = found.pop(OURS)
+    absent = ({"flagd, file mode": size.no_peers} if size.peers is None else {}) | ({"Unleash": why} if why else {})
+    yield Row(f"a rollback's call, until the last of {size.processes} processes has it", "ms", own, found | absent,
+              goal=250, note=f"Ours waits for an acknowledgement of every process; the peers' {few} look at their flag "
+                             "every millisecond, and nobody is told that they have it. They are stopped while it is "
+                             "another's turn.")
 
 
 def show(name: str, milliseconds: Sequence[float]) -> None:
@@ -145,16 +171,17 @@ def main() -> None:
     parser.add_argument("--postgresql", type=Path, default=Path("/usr/lib/postgresql/15/bin"))
     given = parser.parse_args()
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    with tempfile.TemporaryDirectory() as folder:
-        crossfade(Path(folder), given.processes, given.rollbacks, show)
-    if given.peers is not None:
-        peers, processes = given.peers.absolute(), given.peer_processes
+    peers = None if given.peers is None else given.peers.absolute()
+    if peers is not None:
         print(rollback_peers.versions(peers))
-        rollback_peers.flagd(peers / "v/bin/python", processes, given.rollbacks, show)
-        rollback_peers.unleash(peers, given.postgresql, show, processes=processes, rollbacks=given.rollbacks // 3,
-                               refresh_s=1)
-        rollback_peers.unleash(peers, given.postgresql, show, processes=processes, refresh_s=15,
-                               rollbacks=max(3, given.rollbacks // 12))
+    with tempfile.TemporaryDirectory() as folder, crossfade(Path(folder), given.processes) as ours, \
+            theirs(peers and peers / "v/bin/python", peers, given.postgresql, given.peer_processes) as others:
+        found = measure(ours, others, given.rollbacks)
+    show(f"Crossfade {__version__}, {given.processes} processes: call", found.pop(OURS))
+    show("server, to the last acknowledgement", ours.told)
+    show("server, the transaction", ours.transactions)
+    for name, milliseconds in found.items():
+        show(f"{name}, {given.peer_processes} processes", milliseconds)
     evaluations()
 
 

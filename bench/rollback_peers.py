@@ -6,15 +6,17 @@ Each process looks at its flag every millisecond and says when it has changed, b
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-from postgresql import cluster
+from postgresql import cluster, free_port
 from postgresql import missing as no_postgresql
 
 WATCH = """
@@ -58,9 +60,15 @@ await start({ db: { user: 'postgres', password: 'x', host: '127.0.0.1', port: +p
 console.log('ready');
 """
 CLIENT_TOKEN, ADMIN_TOKEN = "default:development." + "a" * 32, "*:*." + "b" * 32
-UNLEASH_PORT = 55_433
 
-Show = Callable[[str, Sequence[float]], None]
+
+@dataclass(frozen=True)
+class Contestant:
+    """Who takes part, and has a turn in the rounds."""
+
+    name: str
+    once: Callable[[], float]
+    """One rollback; milliseconds."""
 
 
 def versions(peers: Path) -> str:
@@ -81,7 +89,8 @@ def missing(peers: Path | None, postgresql: Path) -> str | None:
     return no_postgresql(postgresql) or (None if shutil.which("node") else "node is not installed")
 
 
-def flagd(python: Path, processes: int, rollbacks: int, show: Show) -> None:
+@contextmanager
+def flagd(python: Path, processes: int) -> Iterator[Contestant]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "flags.json"
 
@@ -92,11 +101,12 @@ def flagd(python: Path, processes: int, rollbacks: int, show: Show) -> None:
             half.replace(file)
 
         change(False)
-        commands = [[python, "-c", FLAGD, file]] * processes
-        show(f"flagd, file mode, {processes} processes", _measure(commands, change, rollbacks))
+        with _watching([[python, "-c", FLAGD, file]] * processes, change) as once:
+            yield Contestant("flagd, file mode", once)
 
 
-def unleash(peers: Path, postgresql: Path, show: Show, *, processes: int, rollbacks: int, refresh_s: int) -> None:
+@contextmanager
+def unleash(peers: Path, postgresql: Path, *, processes: int, refresh_s: int) -> Iterator[Contestant]:
     """``refresh_s``: how often its clients ask; 15 unless one is told otherwise."""
     with _unleash_server(peers, postgresql) as url, httpx.Client(
         base_url=f"{url}/api/admin/projects/default/features", headers={"Authorization": ADMIN_TOKEN}, trust_env=False,
@@ -112,49 +122,62 @@ def unleash(peers: Path, postgresql: Path, show: Show, *, processes: int, rollba
             Path(cache, str(number)).mkdir()
             commands.append([peers / "v/bin/python", "-c", UNLEASH, f"{url}/api", CLIENT_TOKEN,
                              f"{cache}/{number}", str(refresh_s)])
-        show(f"Unleash, asking every {refresh_s} s, {processes} processes", _measure(commands, change, rollbacks))
+        with _watching(commands, change) as once:
+            yield Contestant(f"Unleash, asking every {refresh_s} s", once)
 
 
 @contextmanager
 def _unleash_server(peers: Path, postgresql: Path) -> Iterator[str]:
     with ExitStack() as ending:
-        pg_port = ending.enter_context(cluster(postgresql))
+        pg_port, port = ending.enter_context(cluster(postgresql)), free_port()
         script = peers / "bench-server.mjs"
         script.write_text(SERVER)
         server = subprocess.Popen(
             ["node", script, peers / "node_modules/unleash-server/dist/lib/server-impl.js", str(pg_port),
-             str(UNLEASH_PORT)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+             str(port)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
             env={**os.environ, "INIT_CLIENT_API_TOKENS": CLIENT_TOKEN, "INIT_ADMIN_API_TOKENS": ADMIN_TOKEN})
         ending.callback(server.wait)
         ending.callback(server.kill)
         assert server.stdout is not None
         while (line := server.stdout.readline()) != "ready\n":
             assert line, "the server did not start"
-        yield f"http://127.0.0.1:{UNLEASH_PORT}"
+        yield f"http://127.0.0.1:{port}"
 
 
-def _measure(commands: Sequence[Sequence[str | Path]], change: Callable[[bool], None], rollbacks: int) -> list[float]:
-    """Milliseconds from before each change to off to the last process's seeing it."""
+@contextmanager
+def _watching(commands: Sequence[Sequence[str | Path]],
+              change: Callable[[bool], None]) -> Iterator[Callable[[], float]]:
+    """One rollback: milliseconds from before the change to off until the last process sees it.
+
+    Between two of them the processes are stopped, so that their looking takes no core from whose turn it is.
+    """
     children = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                                  text=True) for command in commands]
+
+    def once() -> float:
+        _signal(children, signal.SIGCONT)
+        change(True)
+        _await(children, True)
+        time.sleep(0.3)
+        began = time.monotonic_ns()
+        change(False)
+        took = (_await(children, False) - began) / 1e6
+        _signal(children, signal.SIGSTOP)
+        return took
+
     try:
         _await(children, False)
-        found = []
-        for _ in range(rollbacks):
-            change(True)
-            _await(children, True)
-            time.sleep(0.3)
-            began = time.monotonic_ns()
-            change(False)
-            found.append((_await(children, False) - began) / 1e6)
-        return found
+        _signal(children, signal.SIGSTOP)
+        yield once
     finally:
         for child in children:
-            with suppress(OSError):
-                child.stdin.close()  # type: ignore[union-attr]
-        for child in children:
             child.kill()
-            child.wait()
+            child.communicate()
+
+
+def _signal(children: Sequence[subprocess.Popen[str]], number: signal.Signals) -> None:
+    for child in children:
+        child.send_signal(number)
 
 
 def _await(children: Sequence[subprocess.Popen[str]], wanted: bool) -> int:

@@ -10,6 +10,16 @@ Figures = Sequence[float]
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a row's median lies in the plot of growth."""
+
+    panel: str
+    """What is measured there, with its unit."""
+    line: str
+    events: int
+
+
+@dataclass(frozen=True)
 class Row:
     """One thing that was measured, here and elsewhere, in the same run."""
 
@@ -25,6 +35,7 @@ class Row:
     """Whether less is better."""
     note: str = ""
     """What differs between ours and the peers', and what else is to be known."""
+    place: Place | None = None
 
     @property
     def median(self) -> float:
@@ -62,11 +73,14 @@ class Size:
     """In one round of ingest."""
     stored: Sequence[int]
     """Events in the store, before reads are timed."""
-    reads: int
+    grown: Sequence[int]
+    """Events in the stores whose costs are compared."""
     calls: int
     """Of track(), in a round."""
     seconds: float
     """For which live pages are watched."""
+    soak_s: float
+    """For which the memory is held to its bound."""
     processes: int
     rollbacks: int
     duplicates: Sequence[float] = (0.0, 0.05, 0.5)
@@ -78,11 +92,19 @@ class Size:
     postgresql: Path = Path("/usr/lib/postgresql/15/bin")
     node: Path | None = None
     """A folder with ``v/bin/python`` and ``node_modules/unleash-server``: see rollback.py."""
+    store: Path | None = None
+    """Where the filled stores are; run.py gives one."""
+
+    def __str__(self) -> str:
+        """For who reads the figures."""
+        stored, grown = (", ".join(f"{count:,}" for count in counts) for counts in (self.stored, self.grown))
+        return (f"{self.rounds} rounds; {self.events:,} events in one of ingest; {stored} events stored for the reads, "
+                f"{grown} for the growth; {self.soak_s:,.0f} s at full load.")
 
 
-TINY = Size(rounds=1, events=2_000, stored=(2_000,), reads=20, calls=200, seconds=2, processes=2, rollbacks=1,
-            duplicates=(0.5,))
-USUAL = Size(rounds=5, events=200_000, stored=(1_000_000,), reads=2_000, calls=50_000, seconds=20, processes=100,
-             rollbacks=20)
-FULL = Size(rounds=7, events=1_000_000, stored=(10_000_000, 100_000_000), reads=10_000, calls=100_000, seconds=60,
-            processes=100, rollbacks=60)
+TINY = Size(rounds=1, events=2_000, stored=(2_000,), grown=(2_000,), calls=200, seconds=2, soak_s=2, processes=2,
+            rollbacks=1, duplicates=(0.5,))
+USUAL = Size(rounds=5, events=200_000, stored=(1_000_000,), grown=(100_000, 1_000_000, 3_000_000), calls=50_000,
+             seconds=6, soak_s=30, processes=100, rollbacks=20)
+FULL = Size(rounds=7, events=1_000_000, stored=(10_000_000, 100_000_000), grown=(1_000_000, 10_000_000, 100_000_000),
+            calls=100_000, seconds=60, soak_s=600, processes=100, rollbacks=60)

@@ -1,9 +1,10 @@
 """Every bench, its figures beside its peers' of the same run: ``make bench``, ``make bench-full``.
 
-    python bench/run.py [--full | --tiny] [--only ingest,reads] [--json FILE] [--page docs/speed.md]
+    python bench/run.py [--full | --tiny] [--only ingest,reads] [--store FOLDER] [--json FILE] [--page docs/speed.md]
 
-Prints a table; writes the same as JSON, and as a page. A bench or a peer that cannot be had on this machine is named
-with the reason. The figures are medians of the rounds, in which the contestants take turns.
+Prints a table; writes the same as JSON, and as a page, with a plot of what growth costs. A bench or a peer that cannot
+be had on this machine is named with the reason. The figures are medians of the rounds, in which the contestants take
+turns.
 """
 
 import argparse
@@ -12,26 +13,30 @@ import os
 import platform
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
 import peers
-from report import Run, markdown, plain, table
+import plot
+from report import PLOT, Run, inserted, markdown, plain, table
 from row import FULL, TINY, USUAL, Row, Size
 
 ROOT = Path(__file__).parent.parent
-BENCHES = ("footprint", "track", "deliver", "ingest", "reads", "freshness", "shadow", "rollback", "page")
+BENCHES = ("footprint", "track", "deliver", "ingest", "reads", "growth", "memory",
+           "freshness", "shadow", "middleware", "rollback", "page")
 WHOLE_SEED = 1
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     size = parser.add_mutually_exclusive_group()
-    size.add_argument("--full", action="store_true", help="all of it: an hour or more")
+    size.add_argument("--full", action="store_true", help="all of it: hours")
     size.add_argument("--tiny", action="store_true", help="only to see that it works")
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(BENCHES),
                         help=f"some of: {','.join(BENCHES)}")
@@ -39,8 +44,10 @@ def main() -> None:
     parser.add_argument("--no-peers", action="store_true", help="ours alone")
     parser.add_argument("--unleash", type=Path, help="a folder for Unleash: see rollback.py")
     parser.add_argument("--stored", type=int, action="append", help="events in the store for reads; may be repeated")
+    parser.add_argument("--store", type=Path, help="a folder that keeps filled stores for the next run")
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--page", type=Path, help="where to write them as Markdown")
+    parser.add_argument("--readme", type=Path, help="a file whose table of the chief rows is to be written anew")
     given = parser.parse_args()
     unknown = sorted(set(given.only) - set(BENCHES))
     if unknown:
@@ -53,7 +60,8 @@ def main() -> None:
     else:
         python, why = peers.python(given.peers.absolute())
         chosen = replace(chosen, peers=python, no_peers=why)
-    run = measure(given.only, chosen)
+    with _folder(given.store) as store:
+        run = measure(given.only, replace(chosen, store=store))
     print("\n" + table(run.rows))
     for name, reason in run.absent.items():
         print(f"{name}: not measured, {reason}")
@@ -61,8 +69,24 @@ def main() -> None:
         given.json.write_text(json.dumps(plain(run), indent=1) + "\n")
     if given.page:
         given.page.write_text(markdown(run))
+        picture = plot.svg(run.rows)
+        if picture is not None:
+            (given.page.parent / PLOT).parent.mkdir(exist_ok=True)
+            (given.page.parent / PLOT).write_text(picture)
+    if given.readme:
+        given.readme.write_text(inserted(given.readme.read_text(), run))
     if any(row.met is False for row in run.rows):
         print("\nNot every goal is met.")
+
+
+@contextmanager
+def _folder(kept: Path | None) -> Iterator[Path]:
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept.absolute()
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 def measure(names: list[str], size: Size) -> Run:
@@ -71,13 +95,15 @@ def measure(names: list[str], size: Size) -> Run:
     load = os.getloadavg()[0]
     for name in names:
         print(f"bench: {name} …", file=sys.stderr, flush=True)
+        begun = time.time()
         try:
             for row in _rows(name)(size):
                 print(table([row]).splitlines()[1], file=sys.stderr, flush=True)
                 rows.append(row)
         except Exception as error:  # noqa: BLE001  one bench that fails must not cost the others' hour
             absent[name] = f"{type(error).__name__}: {error}"
-    return Run(tuple(rows), absent, _machine(load), _versions(size), began, time.time() - began, size.rounds)
+        print(f"bench: {name} took {time.time() - begun:.0f} s", file=sys.stderr, flush=True)
+    return Run(tuple(rows), absent, _machine(load), _versions(size), int(began), round(time.time() - began), str(size))
 
 
 def _rows(name: str) -> Callable[[Size], Iterator[Row]]:

@@ -34,8 +34,15 @@ class Served:
                             trust_env=False, timeout=60)
 
     def resident_mb(self) -> float:
+        return self._status_mb("VmRSS:")
+
+    def peak_mb(self) -> float:
+        """The most that was ever resident."""
+        return self._status_mb("VmHWM:")
+
+    def _status_mb(self, name: str) -> float:
         status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmRSS:")[2].split()[0]) * 1024 / 1e6
+        return int(status.partition(name)[2].split()[0]) * 1024 / 1e6
 
     def loaded(self, http: httpx.Client) -> float:
         """Waits until nothing is pending, and gives the moment by the monotonic clock."""

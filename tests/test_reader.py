@@ -253,6 +253,44 @@ def test_one_computation_a_second_serves_all():
     asyncio.run(run())
 
 
+def test_an_answer_is_renewed_before_it_is_too_old_and_nobody_waits_for_that():
+    async def run():
+        stage = Stage(max_age=1)
+        await stage.read()
+        stage.real.gate = asyncio.Event()
+        stage.real.value = 2
+        assert await stage.later(0.79) == REAL
+        assert stage.real.calls == 1
+        await asyncio.wait_for(asyncio.gather(stage.later(0.01), stage.read(), stage.read()), 1)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert stage.real.calls == 2  # under way, once
+        assert await stage.read() == REAL
+        stage.clock.advance(SECOND // 5)
+        late = asyncio.create_task(stage.read())  # the old answer is too old: who reads waits for the new one
+        await asyncio.sleep(0.01)
+        assert not late.done()
+        stage.real.gate.set()
+        assert (await late)[0] == 2
+        assert stage.real.calls == 2
+    asyncio.run(run())
+
+
+def test_what_is_looked_at_by_nobody_is_not_renewed():
+    async def run():
+        stage = Stage(max_age=1)
+        await stage.reader.look("part")
+        stage.clock.advance(900_000)
+        await stage.reader.look("part")
+        await stage.reader.observe("part")
+        await asyncio.sleep(0.01)
+        assert stage.real.calls == 1
+        await stage.read()
+        await stage.reader.close()
+        assert stage.real.calls <= 2
+    asyncio.run(run())
+
+
 def test_a_failure_is_shared_like_an_answer():
     async def run():
         stage = Stage()

@@ -71,6 +71,7 @@ def test_lists_and_tables_are_json_in_the_environment(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(("name", "value"), [
     ("port", -1), ("port", 65_536), ("port", "x"), ("time_zone", "Mars/Olympus"), ("time_zone", ""),
     ("time_zone", "../x"), ("time_zone", "Europe"), ("memory_limit", "much"), ("memory_limit", "1GB; DROP"),
+    ("memory_limit", "100MB"), ("max_body_mb", 800),
     ("raw_keep_days", 1),
     ("max_body_mb", 0), ("max_body_mb", float("nan")), ("max_body_mb", float("inf")), ("max_event_kb", -1),
     ("max_event_kb", 20_000), ("journal_keep_hours", float("inf")), ("journal_keep_hours", -1),

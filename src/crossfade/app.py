@@ -117,10 +117,11 @@ class App:
         self.state = State.open(self.folder.state)
         self._closing.callback(self.state.close)
         self.state.seed_flags(flags, at=self.started_at)
-        self.store = EmbeddedStore(self.folder.events, self.days, memory_limit=settings.memory_limit)
+        self.store = EmbeddedStore(self.folder.events, self.days, memory_limit=settings.shares.engine)
         self._closing.callback(self.store.close)
         archive = Archive(self.folder.journal, keep_hours=settings.journal_keep_hours)
         self.journal = Journal(self.folder.journal, loaded_through=self.store.last_segment(),
+                               max_unsynced=settings.shares.unsynced,
                                max_pending=int(settings.max_pending_mb * 1e6))
         self._closing.callback(self.journal.close)
         self.loader = Loader(self.journal, self.store, archive, clock, raw_keep_days=settings.raw_keep_days)
@@ -340,7 +341,7 @@ def lone_auditor(settings: Settings, clock: Clock) -> Iterator[Auditor]:
         days = Days(settings.time_zone)
         state = State.open(folder.state)
         closing.callback(state.close)
-        store = EmbeddedStore(folder.events, days, memory_limit=settings.memory_limit)
+        store = EmbeddedStore(folder.events, days, memory_limit=settings.shares.engine)
         closing.callback(store.close)
         yield Auditor(
             store, state, days, clock, folder.journal, lead=limits(settings).max_lead, share=0, repair=store.repair,

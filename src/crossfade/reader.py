@@ -32,6 +32,11 @@ SHADOW_AFTER_S = 0.005
 something would else be waited for by whoever reads several components at once, or in a task of its own."""
 
 
+AHEAD = 0.8
+"""Of an answer's time: after that whoever reads has the source asked again, and does not wait for it. So hardly anybody
+ever waits, and no answer is served for longer."""
+
+
 class Watch(Protocol):
     """Is told what happens, on the event loop: it must be quick, and raise nothing."""
 
@@ -117,6 +122,7 @@ class Reader:
         self.served[name, reading.provenance.source, reading.provenance.reason] += 1
         if self._watch is not None:
             self._watch.served(component, reading)
+        self._ask_ahead(component, Origin.REAL if evaluation.real else component.base)
         if shadows(flags, component.flag):
             self._cast_shadow(component, evaluation)
         return reading
@@ -162,10 +168,11 @@ class Reader:
         return tuple(evaluate(flags, component.flag, viewer).real for component in self.components.values())
 
     async def close(self) -> None:
-        """Ends what is read in the shadow."""
-        for task in tuple(self._shadows):
+        """Ends what is read in the shadow, and ahead."""
+        tasks = (*self._shadows, *(slot.running for slot in self._slots.values() if slot.running is not None))
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._shadows, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _read(self, component: Component, evaluation: Evaluation, flags: Flags) -> Reading:
         if evaluation.real:
@@ -220,11 +227,20 @@ class Reader:
             return Outcome(self._clock.now(), None, f"{component.name} has no {origin}", ErrorKind.FAILED)
         if slot.last is not None and self._is_fresh(slot):
             return slot.last
-        if slot.running is None:
-            slot.running = asyncio.create_task(self._call(component, origin, slot))
-            # Apart from the call: who reads must not suffer when what happened cannot be noted.
-            slot.running.add_done_callback(lambda task: self._report(component, origin, task))
-        return await asyncio.shield(slot.running)
+        return await asyncio.shield(slot.running or self._start(component, origin, slot))
+
+    def _ask_ahead(self, component: Component, origin: Origin) -> None:
+        """Has an answer ready before the last one is too old."""
+        slot = self._slots.get((component.name, origin))
+        if (slot is not None and slot.last is not None and slot.running is None and self._is_fresh(slot)
+                and self._clock.now() - slot.last.at >= AHEAD * self._max_age):
+            self._start(component, origin, slot)
+
+    def _start(self, component: Component, origin: Origin, slot: _Slot) -> asyncio.Task[Outcome]:
+        slot.running = asyncio.create_task(self._call(component, origin, slot))
+        # Apart from the call: who reads must not suffer when what happened cannot be noted.
+        slot.running.add_done_callback(lambda task: self._report(component, origin, task))
+        return slot.running
 
     def _is_fresh(self, slot: _Slot) -> bool:
         return slot.last is not None and not slot.spoiled and 0 <= self._clock.now() - slot.last.at < self._max_age

@@ -7,9 +7,19 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from crossfade.core import memory
 from crossfade.core.reading import STAND_INS, Reason
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -52,8 +62,8 @@ class Settings(BaseSettings):
                                   "too.")
     port: int = Field(8787, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     time_zone: str = Field("UTC", description="The zone in which a day is a day. Fixed at the first start.")
-    memory_limit: str = Field("1GB", pattern=r"^\d+(\.\d+)?\s?(KB|MB|GB|KiB|MiB|GiB)$",
-                              description="Memory for the event store's engine.")
+    memory_limit: str = Field("1GB", description="Memory that the server may take, all of it, such as 512MB or 2GiB; "
+                              "384MB at the least. The event store's engine gets most of it.")
     journal_keep_hours: float = Field(48, ge=0, description="How long loaded journal segments are kept, compressed.")
     raw_keep_days: int | None = Field(None, ge=2, description="How long raw events are kept; rollups and daily "
                                       "stats stay. Unset keeps them for good. Older events are refused.")
@@ -128,6 +138,19 @@ class Settings(BaseSettings):
             raise ValueError(f"{zone!r} is not a time zone; give one such as UTC or Europe/Berlin") from None
         return zone
 
+    @field_validator("memory_limit")
+    @classmethod
+    def _known_size(cls, text: str) -> str:
+        memory.share(memory.parse(text), 1)
+        return text
+
+    @field_validator("max_body_mb")
+    @classmethod
+    def _fitting_body(cls, size: float, told: ValidationInfo) -> float:
+        if (limit := told.data.get("memory_limit")) is not None:
+            memory.share(memory.parse(limit), int(size * 1e6))
+        return size
+
     @field_validator("stand_ins")
     @classmethod
     def _known_stand_ins(cls, reasons: list[Reason]) -> list[Reason]:
@@ -150,6 +173,11 @@ class Settings(BaseSettings):
             if "://" not in address.get_secret_value():
                 raise ValueError(f"the alert target {name!r} has no address of the form service://…")
         return targets
+
+    @property
+    def shares(self) -> memory.Shares:
+        """What each part may take of the memory."""
+        return memory.share(memory.parse(self.memory_limit), int(self.max_body_mb * 1e6))
 
     @property
     def on_loopback(self) -> bool:

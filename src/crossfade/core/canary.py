@@ -4,11 +4,11 @@ It lies in the fourth to twelfth decimal, below what any dashboard shows. A figu
 it, which is why a mock marks as many figures as it can.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import isfinite
 
 from msgspec import Struct
-from msgspec.structs import asdict
+from msgspec.structs import asdict, astuple
 
 _MARK = 0.731_977_613
 """In thousandths."""
@@ -17,6 +17,8 @@ LARGEST = 1e4
 """Figures above have no room for it."""
 TELLING = 5
 """Different figures that two payloads must share to be the same by more than chance."""
+
+_UNMARKED = frozenset({int, str, bool, type(None)})
 
 
 def mark(value: float) -> float:
@@ -55,17 +57,39 @@ def _numbers(value: object) -> Iterator[float]:
             yield from (number for inner in value for number in _numbers(inner))
 
 
-def marked(value: object, name: str = "") -> Iterator[str]:
+def marked(value: object) -> Iterator[str]:
     """The names of the figures in a payload that carry the mark."""
+    if _carries(value):
+        yield from _named(value, "")
+
+
+def _carries(value: object) -> bool:
+    """Whether any figure does. A timeline has thousands, and hardly ever one that does: no names are made here."""
+    parts: Iterable[object]
+    match value:
+        case float():
+            return is_marked(value)
+        case Struct():
+            parts = astuple(value)
+        case Mapping():
+            parts = value.values()
+        case list() | tuple():
+            parts = value
+        case _:
+            return False
+    return any(_carries(part) for part in parts if type(part) not in _UNMARKED)
+
+
+def _named(value: object, name: str) -> Iterator[str]:
     match value:
         case float():
             if is_marked(value):
                 yield name
         case Struct():
-            yield from marked(asdict(value), name)
+            yield from _named(asdict(value), name)
         case Mapping():
             for key, inner in value.items():
-                yield from marked(inner, f"{name}.{key}".lstrip("."))
+                yield from _named(inner, f"{name}.{key}".lstrip("."))
         case list() | tuple():
             for index, inner in enumerate(value):
-                yield from marked(inner, f"{name}[{index}]")
+                yield from _named(inner, f"{name}[{index}]")

@@ -57,10 +57,10 @@ def transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
         raise
 
 
-def opened(path: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
+def opened(path: Path, memory_limit: int) -> duckdb.DuckDBPyConnection:
     """The file, from which no statement gets out of the data folder. Raises duckdb.Error."""
     connection = duckdb.connect(str(path), config={
-        "memory_limit": memory_limit,
+        "memory_limit": f"{memory_limit // 1_000}KB",
         "checkpoint_threshold": MOST_WAL,
         "temp_directory": str(path.parent / "spill"),
         "autoinstall_known_extensions": False,

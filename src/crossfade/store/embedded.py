@@ -68,8 +68,11 @@ _PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, err
 class EmbeddedStore:
     """DuckDB behind the EventStore port."""
 
-    def __init__(self, path: Path, days: Days, *, memory_limit: str = "1GB") -> None:
-        """Opens or makes the file. Raises StoreError when it cannot, StoreTooNew when it is from a later version."""
+    def __init__(self, path: Path, days: Days, *, memory_limit: int = 10**9) -> None:
+        """Opens or makes the file; its engine may take ``memory_limit`` bytes.
+
+        Raises StoreError when it cannot, StoreTooNew when it is from a later version.
+        """
         self._path = path
         self._days = days
         self._memory_limit = memory_limit

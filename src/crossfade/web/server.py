@@ -54,8 +54,6 @@ PARTS = (dashboard, api, figures, monitoring, alerting, metrics, rollback, rollo
 """The pages and the parts of the API, each with its ``HANDLERS``."""
 Answer = Response[dict[str, str]] | Response[bytes] | Template
 HERE = Path(__file__).parent
-IN_FLIGHT = 128 << 20
-"""Bytes of request bodies that may be held at a time."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -75,7 +73,7 @@ class Server:
     def __init__(self, app: App) -> None:
         settings = app.settings
         events = Events(app.ingest, app.writer, WRITE_SOURCE, max_body=int(settings.max_body_mb * 1e6),
-                        max_in_flight=IN_FLIGHT)
+                        max_in_flight=settings.shares.bodies)
         self._stream = Stream(lambda viewer: api.live_json(app, viewer=viewer), variant=app.reader.variant,
                               frame=framed, renew=lambda: app.reader.spoil(FED_BY_EVENTS))
         app.loader.follow(self._stream.hurry)
