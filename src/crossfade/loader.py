@@ -186,10 +186,12 @@ class Loader:
 
     def _gathering(self) -> bool:
         """Whether a segment fills so fast that it is better loaded full: one event then costs much less."""
-        return self._journal.filling >= MANY and self._waited() < GATHER * SECOND
+        return self._journal.filling >= MANY and 0 <= self._waited() < GATHER * SECOND
 
     def _waited(self) -> int:
-        """Microseconds for which the oldest event has waited that is not in the store."""
+        """Microseconds for which the oldest event has waited that is not in the store; below 0 where the clock was
+        set back.
+        """
         now = self._clock.now()
         oldest = self._journal.oldest_pending()
         return 0 if oldest is None else now - oldest
