@@ -223,6 +223,27 @@ def test_a_large_segment_is_sealed_by_itself(tmp_path: Path) -> None:
         assert [path.stat().st_size for _, path in segment_files(tmp_path)] == [2 * SEGMENT_EVENTS, 5]
 
 
+def test_a_segment_of_many_bytes_is_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journals, "SEGMENT_BYTES", 6)
+    with opened(tmp_path) as journal:
+        for text in ("ab", "cd", "ef"):
+            append(journal, text).result(SOON)
+        assert [path.stat().st_size for _, path in segment_files(tmp_path)] == [6, 3]
+
+
+def test_it_tells_how_far_the_segment_is_that_comes_next(tmp_path: Path) -> None:
+    with opened(tmp_path) as journal:
+        assert journal.filling == 0
+        append(journal, "a", "b").result(SOON)
+        assert journal.filling == 2
+        segment = journal.seal()
+        assert segment is not None
+        append(journal, "c").result(SOON)
+        assert journal.filling == 0, "a sealed one comes first"
+        journal.loaded(segment)
+        assert journal.filling == 1
+
+
 def test_the_oldest_pending_event_is_known_on_its_whole_way(tmp_path: Path) -> None:
     with opened(tmp_path) as journal:
         for received in range(1, 50):

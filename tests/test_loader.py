@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from crossfade import journal as journal_module
 from crossfade import loader as loader_module
 from crossfade.archive import Archive
 from crossfade.core.clock import DAY, SECOND, ManualClock, SystemClock
@@ -88,6 +89,30 @@ def test_it_is_visible_within_a_second_of_its_acknowledgement(house):
         house.append(10)
         took.append(until(lambda wanted=number * 10: house.stored() == wanted))
     assert sorted(took)[2] < 1.0
+
+
+def test_where_very_many_come_it_waits_a_little_for_more(house, monkeypatch):
+    monkeypatch.setattr(loader_module, "MANY", 3)
+    house.append(2)
+    assert house.loader._load_burst(), "few: at once"
+    house.append(4)
+    assert not house.loader._load_burst()
+    house.clock.advance(int(loader_module.GATHER * SECOND))
+    assert house.loader._load_burst()
+    assert house.stored() == 6
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_waiting(house, monkeypatch):
+    monkeypatch.setattr(loader_module, "MANY", 3)
+    house.append(4, at=NOW + DAY)
+    assert house.loader._load_burst()
+
+
+def test_what_is_full_is_loaded_at_once(house, monkeypatch):
+    monkeypatch.setattr(loader_module, "MANY", 3)
+    monkeypatch.setattr(journal_module, "SEGMENT_EVENTS", 4)
+    house.append(4)
+    assert house.loader._load_burst()
 
 
 def test_as_of_is_when_the_oldest_waiting_event_came(house):

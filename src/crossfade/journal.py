@@ -19,8 +19,11 @@ from crossfade.datafolder import DataFolderError, sync_folder
 log = structlog.get_logger(__name__)
 
 SUFFIX = ".tsv"
-SEGMENT_EVENTS = 60_000
-"""Events after which a segment is sealed: half a row group of the store, which makes no undersized ones."""
+SEGMENT_EVENTS = 225_000
+"""Events after which a segment is sealed: a little less than two row groups of the store, which are written as such at
+once. What fills no row group goes through the store's log first, and costs half as much again."""
+SEGMENT_BYTES = 64 << 20
+"""Bytes after which it is, too."""
 
 
 class JournalFull(Exception):  # noqa: N818  it says what is wrong
@@ -150,6 +153,12 @@ class Journal:
         return self._sealed_events + (current.events if current else 0)
 
     @property
+    def filling(self) -> int:
+        """Events in the open segment; 0 when a sealed one waits, which comes first."""
+        current = self._open
+        return current.events if current and not self._sealed else 0
+
+    @property
     def pending_bytes(self) -> int:
         current = self._open
         return self._sealed_bytes + (current.bytes if current else 0)
@@ -206,7 +215,7 @@ class Journal:
             raise
         segment.events += group.events
         segment.bytes += group.bytes
-        if segment.events >= SEGMENT_EVENTS:
+        if segment.events >= SEGMENT_EVENTS or segment.bytes >= SEGMENT_BYTES:
             self._seal()
 
     def _start(self, received: int) -> _Open:

@@ -23,6 +23,10 @@ log = structlog.get_logger(__name__)
 
 PERIOD = 0.2
 """Seconds between two looks at the journal."""
+GATHER = 0.5
+"""Seconds for which an event may wait at the most, while so many come that a segment is worth filling."""
+MANY = 60_000
+"""Events in a segment that make it so: half a row group of the store."""
 QUIET = 3.0
 """Seconds without an event after which upkeep may take its time."""
 UPKEEP_EVERY = 30.0
@@ -169,6 +173,8 @@ class Loader:
     def _load_burst(self) -> bool:
         """Loads until nothing old waits, for a second at the most; whether anything was loaded."""
         end = time.monotonic() + BURST
+        if self._gathering():
+            return False
         worked = self._load_next()
         while worked and self._behind() and time.monotonic() < end and self._load_next():
             pass
@@ -176,8 +182,19 @@ class Loader:
 
     def _behind(self) -> bool:
         """Whether events wait for longer than a pause: else it is better to gather some more."""
+        return self._waited() >= PERIOD * SECOND and not self._gathering()
+
+    def _gathering(self) -> bool:
+        """Whether a segment fills so fast that it is better loaded full: one event then costs much less."""
+        return self._journal.filling >= MANY and 0 <= self._waited() < GATHER * SECOND
+
+    def _waited(self) -> int:
+        """Microseconds for which the oldest event has waited that is not in the store; below 0 where the clock was
+        set back.
+        """
+        now = self._clock.now()
         oldest = self._journal.oldest_pending()
-        return oldest is not None and self._clock.now() - oldest >= PERIOD * SECOND
+        return 0 if oldest is None else now - oldest
 
     def _do_between(self) -> None:
         while True:
