@@ -20,8 +20,7 @@ from datetime import UTC, datetime
 from served import Served
 
 BATCH = 1_000
-KINDS = ("file_processed",) * 80 + ("duplicate_detected",) * 8 + ("cleanup_executed",) * 2 + (
-    "auth_attempt",) * 5 + ("auth_success",) * 5
+KINDS = ("file_processed",) * 80 + ("duplicate_detected",) * 10 + ("auth_attempt",) * 5 + ("auth_success",) * 5
 USERS = 5_000
 
 

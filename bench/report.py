@@ -16,13 +16,13 @@ BEGIN, END = "<!-- speed -->", "<!-- /speed -->"
 """Between them the README has its table."""
 UNMEASURED = "Not measured yet: `make bench` does it, and writes the table here."
 CHIEF = (
-    "ingest, batches of 1,000, *% duplicates: acknowledged",
-    "ingest, batches of 100, *% duplicates: acknowledged",
+    "ingest, batches of 1,000, *% duplicates: in the store",
+    "ingest, batches of 100, *% duplicates: in the store",
     "ingest, batches of 1,000, at half that load: p99 of an answer",
     "live dashboard, * events stored, 100 clients: p95",
     "live dashboard, * events stored, 100 clients, * arriving: p95",
     "business, without cache, * events stored: p95",
-    "freshness, *: p95",
+    "freshness, track() *: p95",
     "track(), *",
     "a shadow of *, added to a viewer's read: async source",
     "a rollback's call, *",

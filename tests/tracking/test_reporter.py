@@ -76,8 +76,11 @@ class Stage:
 
 def reports(folder: Path) -> list[ProcessReport]:
     """What a server would read."""
-    found = [json.loads(record) for file in sorted(folder.glob("*/*.seg"))
-             for record in unpack(file.read_bytes(), most=1 << 30, final=True).records]
+    try:
+        found = [json.loads(record) for file in sorted(folder.glob("*/*.seg"))
+                 for record in unpack(file.read_bytes(), most=1 << 30, final=True).records]
+    except FileNotFoundError:  # an empty spool was taken away while the folders were listed
+        return reports(folder)
     return [msgspec.convert(one["properties"], ProcessReport, str_keys=True) for one in found if one["event"] == REPORT]
 
 

@@ -97,10 +97,10 @@ def serve(chosen: Settings) -> None:
     url = address(chosen, bound)
 
     def ready() -> None:
+        invited = invitation(app, here(url))  # who finds it announced finds it complete
         app.folder.announce(url)
         app.reach(url)
-        print(f"Crossfade serves {url} (data in {chosen.data}; Ctrl-C stops)", flush=True)
-        print(invitation(app, here(url)), flush=True)
+        print(f"Crossfade serves {url} (data in {chosen.data}; Ctrl-C stops)\n{invited}", flush=True)
         gc.freeze()  # nor is it looked through while answers wait
         gc.enable()
 
