@@ -14,9 +14,14 @@ def missing(programs: Path) -> str | None:
     """Why it cannot be started; None where it can."""
     if not (programs / "initdb").exists():
         return f"PostgreSQL's programs are not in {programs}"
-    if os.geteuid() == 0 and not shutil.which("runuser"):
+    if os.geteuid() == 0 and not _runuser():
         return "PostgreSQL does not run as root, and there is no runuser"
     return None
+
+
+def _runuser() -> str | None:
+    """Where it is: root's path may well lack the folder."""
+    return shutil.which("runuser", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin")))
 
 
 @contextmanager
@@ -25,7 +30,7 @@ def cluster(programs: Path) -> Iterator[int]:
     with ExitStack() as ending:
         folder = Path(tempfile.mkdtemp())
         ending.callback(shutil.rmtree, folder, ignore_errors=True)
-        become = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        become = [_runuser() or "runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
         if become:
             shutil.chown(folder, "postgres")
 

@@ -2,8 +2,8 @@
 
 import re
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any
@@ -80,6 +80,15 @@ def read(told: dict[str, Any]) -> Run:
             for one in told["rows"]]
     return Run(tuple(rows), told["absent"], told["machine"], told["versions"],
                int(datetime.fromisoformat(told["began"]).timestamp()), told["seconds"], told["size"])
+
+
+def renewed(old: Run, new: Run, benches: Collection[str]) -> Run:
+    """The old run with the rows of some benches measured anew, in their places; the rest it says is the new one's."""
+    fresh = {row.name: row for row in new.rows}
+    known = {row.name for row in old.rows}
+    rows = (*(fresh.get(row.name, row) for row in old.rows), *(row for row in new.rows if row.name not in known))
+    absent = {name: why for name, why in old.absent.items() if name not in benches}
+    return replace(new, rows=rows, absent={**absent, **new.absent})
 
 
 def chief(rows: Sequence[Row]) -> list[Row]:

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import peers
 import plot
-from report import PLOT, Run, inserted, markdown, plain, table
+from report import PLOT, Run, inserted, markdown, plain, read, renewed, table
 from row import FULL, TINY, USUAL, Row, Size
 
 ROOT = Path(__file__).parent.parent
@@ -45,7 +45,8 @@ def main() -> None:
     parser.add_argument("--unleash", type=Path, help="a folder for Unleash: see rollback.py")
     parser.add_argument("--stored", type=int, action="append", help="events in the store for reads; may be repeated")
     parser.add_argument("--store", type=Path, help="a folder that keeps filled stores for the next run")
-    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--json", type=Path,
+                        help="where to write the figures; with --only, what is there and not measured now stays")
     parser.add_argument("--page", type=Path, help="where to write them as Markdown")
     parser.add_argument("--readme", type=Path, help="a file whose table of the chief rows is to be written anew")
     given = parser.parse_args()
@@ -62,6 +63,8 @@ def main() -> None:
         chosen = replace(chosen, peers=python, no_peers=why)
     with _folder(given.store) as store:
         run = measure(given.only, replace(chosen, store=store))
+    if given.json and given.json.exists() and set(given.only) != set(BENCHES):
+        run = renewed(read(json.loads(given.json.read_text())), run, given.only)
     print("\n" + table(run.rows))
     for name, reason in run.absent.items():
         print(f"{name}: not measured, {reason}")

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import ModuleType
@@ -175,6 +176,16 @@ def test_the_readme_shows_the_largest_store_and_the_peer_that_comes_closest(
     assert report.inserted(readme, one_run) == f"before\n<!-- speed -->\n{table}\n<!-- /speed -->\nafter\n"
     with pytest.raises(ValueError, match="README"):
         report.inserted("no place", one_run)
+
+
+def test_what_is_measured_anew_takes_its_row_and_leaves_the_others(report: ModuleType, one_run: object) -> None:
+    old = one_run
+    first, *others = old.rows  # type: ignore[attr-defined]
+    again, more = replace(first, ours=[7.0]), replace(first, name="another")
+    new = replace(old, rows=(more, again), size="small", absent={})  # type: ignore[type-var]
+    made = report.renewed(old, new, ["page"])
+    assert made.rows == (again, *others, more)
+    assert (made.size, made.absent) == ("small", {})
 
 
 def test_a_run_is_the_same_when_it_is_read_again(report: ModuleType, one_run: object) -> None:

@@ -24,20 +24,21 @@ class RealBusiness:
         self._scan_timeout = scan_timeout
 
     async def fetch(self, now: int) -> Sample:
-        return await asyncio.to_thread(self._fetch, now)
-
-    def _fetch(self, now: int) -> Sample:
-        as_of = self._as_of(now)
+        as_of = await asyncio.to_thread(self._as_of, now)  # before anything is counted: never too young
         if as_of is None:
             raise SourceError("events from before the start are still being loaded")
-        counts = self._store.counts(now - DAY, now)
+        counts, users, scans = await asyncio.gather(
+            asyncio.to_thread(self._store.counts, now - DAY, now),
+            asyncio.to_thread(self._store.distinct_users, "auth_success", now - HOUR, now),
+            asyncio.to_thread(self._state.running_scans, now - self._scan_timeout),
+        )
         return Sample(
             BusinessMetrics(
-                active_users=self._store.distinct_users("auth_success", now - HOUR, now),
+                active_users=users,
                 files_processed=counts.get("file_processed", 0),
                 duplicates_detected=counts.get("duplicate_detected", 0),
                 cleanup_actions_executed=counts.get("cleanup_executed", 0),
-                background_scans=self._state.running_scans(now - self._scan_timeout),
+                background_scans=scans,
                 auth_success_rate=success_rate(counts.get("auth_attempt", 0), counts.get("auth_success", 0)),
             ),
             as_of,
