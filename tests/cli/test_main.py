@@ -53,8 +53,9 @@ def test_help_imports_none_of_the_servers_parts() -> None:
 
 
 def test_a_servers_start_imports_nothing_that_it_may_never_need() -> None:
-    spared = ("alembic", "apprise", "fsspec", "httpx", "crossfade.tracking")
-    code = f"import sys, crossfade.cli.serve; print([name for name in {spared!r} if name in sys.modules])"
+    spared = ("alembic", "apprise", "fsspec", "httpx", "rich", "crossfade.tracking")
+    code = ("import sys; from crossfade.cli import main; main._load_structlog_alone(); import crossfade.cli.serve; "
+            f"print([name for name in {spared!r} if name in sys.modules]); import rich.console")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
