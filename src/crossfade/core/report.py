@@ -14,13 +14,6 @@ from .latency import BUCKETS
 REPORT = "$process_report"
 """The event's name."""
 
-
-
-def of_use(counts: Mapping[str, int]) -> int:
-    """How many of these events, counted by name, tell of use: what processes track by themselves is no sign of it."""
-    return sum(count for name, count in counts.items() if name != REPORT)
-
-
 MOST = 10**9
 """Requests that one report may tell of."""
 
@@ -74,3 +67,8 @@ class ProcessReport(Struct, frozen=True, rename="camel", kw_only=True):
             raise ValueError("there are more errors than requests")
         if self.since > self.until:
             raise ValueError("its interval ends before it begins")
+
+
+def of_use(counts: Mapping[str, int]) -> int:
+    """How many of these events, counted by name, tell of use: what processes track by themselves is no sign of it."""
+    return sum(count for name, count in counts.items() if name != REPORT)

@@ -65,7 +65,6 @@ class State(Struct, frozen=True, rename="camel"):
     why: str | None = None
     """Why it goes back, or went."""
 
-
     @property
     def word(self) -> str:
         """How it stands, in a word: its status, or ``paused``."""

@@ -1,6 +1,7 @@
 """The migration dashboard at ``/admin/migration-dashboard``: how far everything is, why, and what can be done."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 from zlib import crc32
@@ -27,6 +28,7 @@ from crossfade.store.port import StoreError
 
 from . import alertview, auditview, flash, rolloutview, stacks
 from .auth import app_of, found, may_read, shown
+from .checklist import checklist_json
 from .componentview import ComponentView, component_view
 from .context import AppDependency, AppRequest, Connection
 from .curve import DEFAULT_RANGE, RANGES
@@ -172,13 +174,9 @@ async def migration_checklist(request: AppRequest, app: AppDependency) -> Templa
 async def checklist_page(request: AppRequest, app: App, *, notice: flash.Notice | None = None,
                          status: int = 200) -> Template:
     """The checklist as it stands; ``notice`` as for `page`."""
-    found = await asyncio.to_thread(checklist_rows, app, app.behind())
-    kept, at = flash.heard(request), iso(app.clock.now())
-    met = sum(row.standing is Standing.MET for row in found)
-    return Template("migration_checklist.html", status_code=status,
-                    cookies=[flash.forgotten(request)] if kept else [], context={
-        **about(request), "rows": found, "met": met, "signable": SIGNABLE, "notice": notice or kept, "at": at,
-        "at_text": moment(at), "moment": lambda micros: moment(iso(micros)), "iso": iso,
+    told = checklist_json(app.clock.now(), await asyncio.to_thread(checklist_rows, app, app.behind()))
+    return _noticed(request, "migration_checklist.html", notice, status, {
+        **told, "signable": SIGNABLE, "moment": moment,
         "tones": {Standing.MET: "pass", Standing.UNMET: "fail", Standing.UNKNOWN: "open"}})
 
 
@@ -186,10 +184,16 @@ async def page(request: AppRequest, app: App, *, filled: Filled = NOTHING, notic
                status: int = 200, over: str = DEFAULT_RANGE) -> Template:
     """The page; ``notice`` says what did not work, else what the form before has done. Raises HTTPError."""
     view, asked = await looked(app, over), Asked(over if over in RANGES else DEFAULT_RANGE)
+    return _noticed(request, "migration.html", notice, status, {
+        "view": view, "digests": dict(digests(view)), "filled": filled, "ranges": ranges(asked, PAGE), "asked": asked})
+
+
+def _noticed(request: AppRequest, name: str, notice: flash.Notice | None, status: int,
+             context: Mapping[str, object]) -> Template:
+    """A page that says what a form had to say: this one, or the one before, once."""
     kept = flash.heard(request)
-    return Template("migration.html", status_code=status, cookies=[flash.forgotten(request)] if kept else [], context={
-        **about(request), "view": view, "digests": dict(digests(view)), "notice": notice or kept, "filled": filled,
-        "ranges": ranges(asked, PAGE), "asked": asked})
+    return Template(name, status_code=status, cookies=[flash.forgotten(request)] if kept else [],
+                    context={**about(request), **context, "notice": notice or kept})
 
 
 def about(request: AppRequest) -> dict[str, object]:

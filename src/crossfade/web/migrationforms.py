@@ -49,7 +49,7 @@ async def rollback_form(request: AppRequest, app: AppDependency) -> Answer:
                                reason=_text(form, "reason") or "rollback from the migration dashboard")
     except StateError as error:
         return await _refused(request, app, 503, f"Nothing was rolled back: {error}.")
-    return _back(request, rolled_back(done, name), "rollback")
+    return _back(request, rolled_back(done, name), "#rollback")
 
 
 @post(f"{PAGE}/drill", guards=[may_change], include_in_schema=False, request_max_body_size=MAX_BODY, status_code=303)
@@ -62,7 +62,7 @@ async def drill_form(request: AppRequest, app: AppDependency) -> Answer:
     except StateError as error:
         return await _refused(request, app, 503, f"No drill was made: {error}.")
     told = f"The drill {'passed: ' if made.problem is None else ''}{drilled(made)}."
-    return _back(request, Notice(told, "pass" if made.problem is None else "fail"), "rollback")
+    return _back(request, Notice(told, "pass" if made.problem is None else "fail"), "#rollback")
 
 
 @post(f"{PAGE}/rollouts", guards=[may_change], include_in_schema=False, request_max_body_size=MAX_BODY, status_code=303)
@@ -85,7 +85,7 @@ async def start_form(request: AppRequest, app: AppDependency) -> Answer:
         return await _refused(request, app, 409, f"Nothing was started: {error}.", filled)
     except StateError as error:
         return await _refused(request, app, 503, f"Nothing was started: {error}.", filled)
-    return _back(request, Notice(f"Rollout {made.id} ({made.plan.name}) has begun. {' '.join(made.said)}"), "rollout")
+    return _back(request, Notice(f"Rollout {made.id} ({made.plan.name}) has begun. {' '.join(made.said)}"), "#rollout")
 
 
 @post(f"{PAGE}/rollouts/{{number:int}}/commands", guards=[may_change], include_in_schema=False,
@@ -105,7 +105,7 @@ async def tell_form(request: AppRequest, app: AppDependency, number: FromPath[in
         return await _refused(request, app, 409, f"Not done: {error}.", Filled(reason=reason))
     except StateError as error:
         return await _refused(request, app, 503, f"Not done: {error}.", Filled(reason=reason))
-    return _back(request, Notice(" ".join(made.said), "open" if action in {"pause", "abort"} else "pass"), "rollout")
+    return _back(request, Notice(" ".join(made.said), "open" if action in {"pause", "abort"} else "pass"), "#rollout")
 
 
 @post(f"{PAGE}/alerts/{{number:int}}/ack", guards=[may_change], include_in_schema=False,
@@ -120,7 +120,7 @@ async def acknowledge_form(request: AppRequest, app: AppDependency, number: From
     except StateError as error:
         return await _refused(request, app, 503, f"Not done: {error}.")
     return _back(request, Notice(f"Acknowledged {made.key.component}, {made.key.check}: nothing more is told of it "
-                                 "unless it gets worse."), "alerts")
+                                 "unless it gets worse."), "#alerts")
 
 
 @post(f"{PAGE}/silences", guards=[may_change], include_in_schema=False, request_max_body_size=MAX_BODY, status_code=303)
@@ -137,7 +137,7 @@ async def silence_form(request: AppRequest, app: AppDependency) -> Answer:
     except StateError as error:
         return await _refused(request, app, 503, f"Nothing was silenced: {error}.")
     return _back(request, Notice(f"{made.component}, {made.check} is silenced until {moment(iso(made.until))}: it is "
-                                 "recorded, and nobody is told."), "alerts")
+                                 "recorded, and nobody is told."), "#alerts")
 
 
 @post(f"{PAGE}/silences/{{number:int}}/end", guards=[may_change], include_in_schema=False,
@@ -150,7 +150,7 @@ async def unsilence_form(request: AppRequest, app: AppDependency, number: FromPa
         return await _refused(request, app, 404, f"Not done: {error}.")
     except StateError as error:
         return await _refused(request, app, 503, f"Not done: {error}.")
-    return _back(request, Notice(f"{made.component}, {made.check} is told of again."), "alerts")
+    return _back(request, Notice(f"{made.component}, {made.check} is told of again."), "#alerts")
 
 
 @post(CHECKLIST, guards=[may_change], include_in_schema=False, request_max_body_size=MAX_BODY, status_code=303)
@@ -164,8 +164,7 @@ async def state_form(request: AppRequest, app: AppDependency) -> Answer:
         return await checklist_page(request, app, status=400, notice=Notice(f"Nothing was kept: {error}.", "fail"))
     except StateError as error:
         return await checklist_page(request, app, status=503, notice=Notice(f"Nothing was kept: {error}.", "fail"))
-    return Redirect(CHECKLIST, status_code=303, cookies=[
-        flash.told(request, Notice(f"Stated: {name}. It is kept in the audit log, and shown as stated."))])
+    return _back(request, Notice(f"Stated: {name}. It is kept in the audit log, and shown as stated."), "/checklist")
 
 
 def rolled_back(done: RolledBack, component: str = "") -> Notice:
@@ -185,7 +184,8 @@ def _text(form: Mapping[str, str], name: str) -> str:
 
 
 def _back(request: AppRequest, notice: Notice, place: str) -> Response[bytes]:
-    return Redirect(f"{PAGE}#{place}", status_code=303, cookies=[flash.told(request, notice)])
+    """To the dashboard: to a part of it, ``#rollout``, or to a page below it."""
+    return Redirect(PAGE + place, status_code=303, cookies=[flash.told(request, notice)])
 
 
 async def _refused(request: AppRequest, app: App, status: int, told: str, filled: Filled | None = None) -> Template:
