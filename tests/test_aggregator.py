@@ -8,7 +8,7 @@ import structlog
 
 from crossfade import aggregator as aggregator_module
 from crossfade.aggregator import FOLLOWER, Aggregator, scan_event, scan_events
-from crossfade.core.clock import DAY, HOUR, ManualClock
+from crossfade.core.clock import DAY, HOUR, ManualClock, iso
 from crossfade.core.days import Days
 from crossfade.state import State
 from crossfade.store import embedded
@@ -35,7 +35,7 @@ class House:
         lines = []
         for place, (when, name, *properties) in enumerate(events):
             at = self.days.start(when) + HOUR if isinstance(when, date) else when
-            lines.append(f"1\t{at}\t0\t{at}\t{self.number}/{place}\t{name}\t\t\t\t{(*properties, '{}')[0]}\t\t\n")
+            lines.append(f"1\t{at}\t0\t{iso(at)}\t{self.number}/{place}\t{name}\t\t\t\t{(*properties, '{}')[0]}\t\t\n")
         path = self.folder / f"{self.number}.tsv"
         path.write_text("".join(lines))
         self.store.load(self.number, path)

@@ -194,7 +194,7 @@ def test_a_wrong_clock_is_corrected_by_what_it_says_when_it_sends(
     event = track(timestamp=iso(happened), userId=5 if odd else "5")
     assert take(ingest, {"batch": [event], "sentAt": iso(sent_at)}).accepted == 1
     assert stored(journal)[0].ts == NOW - HOUR
-    assert texts(journal)[0].split("\t")[2:4] == [str(-off), str(happened)]
+    assert texts(journal)[0].split("\t")[2:4] == [str(-off), iso(happened)]
 
 
 def test_a_sending_time_without_a_zone_is_utc(ingest: Ingest, journal: Journal) -> None:

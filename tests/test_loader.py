@@ -9,7 +9,7 @@ import pytest
 from crossfade import journal as journal_module
 from crossfade import loader as loader_module
 from crossfade.archive import Archive
-from crossfade.core.clock import DAY, SECOND, ManualClock, SystemClock
+from crossfade.core.clock import DAY, SECOND, ManualClock, SystemClock, iso
 from crossfade.core.days import Days
 from crossfade.journal import Journal
 from crossfade.loader import Loader
@@ -45,7 +45,8 @@ class House:
     def append(self, count: int = 1, *, at: int = NOW) -> None:
         """Events that are acknowledged when it returns."""
         first, self.count = self.count, self.count + count
-        lines = "".join(f"1\t{at}\t0\t{at}\tm{number}\te\tu\t\t\t{{}}\t\t\n" for number in range(first, self.count))
+        lines = "".join(f"1\t{at}\t0\t{iso(at)}\tm{number}\te\tu\t\t\t{{}}\t\t\n"
+                        for number in range(first, self.count))
         self.journal.append(lines.encode(), count, at).result(PATIENT)
 
     def stored(self) -> int:
@@ -97,9 +98,20 @@ def test_where_very_many_come_it_waits_a_little_for_more(house, monkeypatch):
     assert house.loader._load_burst(), "few: at once"
     house.append(4)
     assert not house.loader._load_burst()
-    house.clock.advance(int(loader_module.GATHER * SECOND))
+    house.clock.advance(int(loader_module.GATHER * SECOND) - 1)
+    house.append(1, at=house.clock.now())
+    assert not house.loader._load_burst()
+    house.clock.advance(1)
     assert house.loader._load_burst()
-    assert house.stored() == 6
+    assert house.stored() == 7
+
+
+def test_when_no_more_come_it_waits_no_longer(house, monkeypatch):
+    monkeypatch.setattr(loader_module, "MANY", 3)
+    house.append(4)
+    assert not house.loader._load_burst()
+    house.clock.advance(int(loader_module.LULL * SECOND))
+    assert house.loader._load_burst()
 
 
 def test_a_clock_that_is_set_back_keeps_nobody_waiting(house, monkeypatch):

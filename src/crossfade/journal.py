@@ -19,9 +19,9 @@ from crossfade.datafolder import DataFolderError, sync_folder
 log = structlog.get_logger(__name__)
 
 SUFFIX = ".tsv"
-SEGMENT_EVENTS = 225_000
-"""Events after which a segment is sealed: a little less than two row groups of the store, which are written as such at
-once. What fills no row group goes through the store's log first, and costs half as much again."""
+SEGMENT_EVENTS = 244_000
+"""Events after which a segment is sealed: a little less than four row groups of the store, which are written as such at
+once."""
 SEGMENT_BYTES = 64 << 20
 """Bytes after which it is, too."""
 
@@ -103,6 +103,8 @@ class Journal:
         self._open: _Open | None = None
         self._group = _Group()
         self._writing: _Group | None = None
+        self.latest = 0
+        """When the newest event was received; 0 before there is one."""
         self._closed = False
         self._wake = threading.Condition()
         self._files = threading.Lock()
@@ -127,6 +129,7 @@ class Journal:
             if not group.blocks:
                 group.received = received
                 self._wake.notify()
+            self.latest = received
             group.blocks.append(lines)
             group.events += events
             group.bytes += len(lines)

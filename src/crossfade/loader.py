@@ -25,8 +25,10 @@ PERIOD = 0.2
 """Seconds between two looks at the journal."""
 GATHER = 0.5
 """Seconds for which an event may wait at the most, while so many come that a segment is worth filling."""
+LULL = 0.1
+"""Seconds without an event after which nothing more is waited for."""
 MANY = 60_000
-"""Events in a segment that make it so: half a row group of the store."""
+"""Events in a segment that make it so: about a row group of the store."""
 QUIET = 3.0
 """Seconds without an event after which upkeep may take its time."""
 UPKEEP_EVERY = 30.0
@@ -168,7 +170,7 @@ class Loader:
             self._do_between()
             self._follow_up(worked=worked)
             if not (worked and self._behind()):
-                self._stop.wait(PERIOD)
+                self._stop.wait(LULL if self._gathering() else PERIOD)
 
     def _load_burst(self) -> bool:
         """Loads until nothing old waits, for a second at the most; whether anything was loaded."""
@@ -186,7 +188,8 @@ class Loader:
 
     def _gathering(self) -> bool:
         """Whether a segment fills so fast that it is better loaded full: one event then costs much less."""
-        return self._journal.filling >= MANY and 0 <= self._waited() < GATHER * SECOND
+        return (self._journal.filling >= MANY and 0 <= self._waited() < GATHER * SECOND
+                and self._clock.now() - self._journal.latest < LULL * SECOND)
 
     def _waited(self) -> int:
         """Microseconds for which the oldest event has waited that is not in the store; below 0 where the clock was

@@ -12,7 +12,7 @@ from crossfade.aggregator import Aggregator
 from crossfade.archive import Archive
 from crossfade.auditor import Auditor
 from crossfade.auditor import thread as thread_module
-from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND, ManualClock
+from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND, ManualClock, iso
 from crossfade.core.days import Days
 from crossfade.core.line import COLUMNS
 from crossfade.core.recounted import ALL
@@ -60,7 +60,7 @@ class House:
         path = segment_path(self.journal, self.number)
         more = "\t" * (len(COLUMNS) - 10)
         path.write_text("".join(
-            f"1\t{at}\t0\t{at}\t{self.number}/{place}\t{name}\tu\t\t\t{{}}{more}\n"
+            f"1\t{at}\t0\t{iso(at)}\t{self.number}/{place}\t{name}\tu\t\t\t{{}}{more}\n"
             for place, (at, name) in enumerate(events)
         ))
         self.store.load(self.number, path)

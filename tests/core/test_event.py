@@ -314,7 +314,8 @@ def test_iso_8601_comes_in_many_forms(text: str) -> None:
     assert iso(micros(moment)) == "2026-11-22T22:22:16Z"
 
 
-@pytest.mark.parametrize("text", ["", "2026", "now", "2026-13-01", "2026-11-22T25:00:00Z", "1790000000", "\x00", "²"])
+@pytest.mark.parametrize("text", ["", "2026", "now", "2026-13-01", "2026-11-22T25:00:00Z", "1790000000", "\x00", "²",
+                                  "2026-11-22T22:22:16+05:53:28"])
 def test_what_is_no_iso_8601_is_none(text: str) -> None:
     assert read_iso(text) is None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from crossfade.aggregator import Aggregator
 from crossfade.archive import Archive
 from crossfade.auditor.thread import _read_end
-from crossfade.core.clock import MINUTE, SECOND, ManualClock
+from crossfade.core.clock import MINUTE, SECOND, ManualClock, iso
 from crossfade.core.days import Days
 from crossfade.core.line import COLUMNS
 from crossfade.journal import segment_path
@@ -25,7 +25,7 @@ M = BASE // MINUTE
 def line(message: str, ts: int, event: str = "file_processed", user: str = "", *, properties: str = "{}",
          received: int | None = None, offset: int = 0) -> str:
     """A line of the journal, with empty columns where it has more than are told here."""
-    told = ("1", str(ts if received is None else received), str(offset), str(ts - offset), message, event, user, "", "",
+    told = ("1", str(ts if received is None else received), str(offset), iso(ts - offset), message, event, user, "", "",
             properties)
     return "\t".join((*told, *("",) * (len(COLUMNS) - len(told)))) + "\n"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND
+from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND, iso
 from crossfade.core.days import Days
 from crossfade.core.payloads import BusinessMetrics
 from crossfade.sources.business import MockBusiness, RealBusiness, success_rate
@@ -31,7 +31,7 @@ def load(store, folder, *events):
     number = store.last_segment() + 1
     path = folder / f"{number}.tsv"
     path.write_text("".join(
-        f"1\t{NOW}\t0\t{NOW - age}\t{number}/{place}\t{name}\t{user}\t\t\t{{}}\t\t\n"
+        f"1\t{NOW}\t0\t{iso(NOW - age)}\t{number}/{place}\t{name}\t{user}\t\t\t{{}}\t\t\n"
         for place, (age, name, user) in enumerate(events)))
     store.load(number, path)
 

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from crossfade.core.clock import DAY, HOUR
+from crossfade.core.clock import DAY, HOUR, iso
 from crossfade.core.days import Days
 from crossfade.core.payloads import HistoryPoint
 from crossfade.sources.component import SourceError
@@ -68,7 +68,7 @@ def test_it_goes_back_to_the_first_day_that_was_counted_but_not_for_ever(parts):
 def test_today_stands_as_it_is(parts, tmp_path):
     store, state = parts
     start = DAYS.start(TODAY)
-    lines = [f"1\t{NOW}\t0\t{at}\t{place}\t{name}\t\t\t\t{{}}\t\t\n" for place, (at, name) in enumerate([
+    lines = [f"1\t{NOW}\t0\t{iso(at)}\t{place}\t{name}\t\t\t\t{{}}\t\t\n" for place, (at, name) in enumerate([
         (start, "file_processed"), (start - 1, "file_processed"), (NOW, "file_processed"), (NOW, "duplicate_detected"),
         (NOW, "cleanup_executed"), (NOW, "other")])]
     (tmp_path / "1.tsv").write_text("".join(lines))

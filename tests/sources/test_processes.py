@@ -47,7 +47,7 @@ class Place:
         number, moment = next(self._numbers), self.clock.now() if at is None else at
         path = self.folder / f"{number}.tsv"
         texts = [one if isinstance(one, str) else json.dumps(one) for one in reports]
-        path.write_text("".join(f"1\t{moment}\t0\t{moment}\t{number}/{place}\t{REPORT}\t\t\t\t{text}\t\t\n"
+        path.write_text("".join(f"1\t{moment}\t0\t{iso(moment)}\t{number}/{place}\t{REPORT}\t\t\t\t{text}\t\t\n"
                                 for place, text in enumerate(texts)))
         assert self.store.load(number, path).stored == len(reports)
         self.processes.follow()

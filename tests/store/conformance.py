@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crossfade.core import line
-from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND
+from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND, iso
 from crossfade.core.days import Days
 from crossfade.core.ledger import Account, Standing, Statement, stand
 from crossfade.core.report import REPORT
@@ -56,7 +56,7 @@ class Item:
         return self.received if self.raw is None else self.raw + self.offset
 
     def line(self) -> str:
-        raw = "" if self.raw is None else self.raw
+        raw = "" if self.raw is None else iso(self.raw)
         return (f"{self.source}\t{self.received}\t{self.offset}\t{raw}\t{self.message}\t{self.event}\t{self.user}\t\t\t"
                 f"{self.properties}\t{self.tracker}\t{self.number or ''}\n")
 

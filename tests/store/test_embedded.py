@@ -14,10 +14,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from crossfade.core.clock import DAY, HOUR, MINUTE
+from crossfade.core.clock import DAY, HOUR, MINUTE, iso
 from crossfade.core.days import Days
 from crossfade.core.report import REPORT
 from crossfade.store import embedded
+from crossfade.store.connections import ROW_GROUP
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.port import EventStore, Loaded, SegmentUnreadable, StoreBusy, StoreError, StoreTooNew
 
@@ -54,6 +55,25 @@ def test_rollups_are_the_raw_events_counted(tmp_path):
         (day, event, n) for day, found in store.days(date(1973, 1, 1), date(3000, 1, 1)).items()
         for event, n in found.items())
     store.close()
+
+
+def test_what_fills_a_row_group_is_written_but_once(store, tmp_path):
+    log = tmp_path / "events.duckdb.wal"
+    load(store, tmp_path, 1, [Item(f"a{number}", BASE) for number in range(ROW_GROUP // 2)])
+    through_the_log = log.stat().st_size
+    store.rest()
+    load(store, tmp_path, 2, [Item(f"b{number}", BASE) for number in range(ROW_GROUP + 10)])
+    assert log.stat().st_size < through_the_log / 20
+
+
+def test_a_path_may_hold_what_sql_holds_for_the_end_of_a_text(tmp_path):
+    folder = tmp_path / "it's a \"folder\"; -- é"
+    folder.mkdir()
+    for number in (1, 2):
+        store = EmbeddedStore(folder / "e'e", Days())
+        assert load(store, folder, number, [Item(f"a{number}", BASE)]).stored == 1
+        assert store.counts(0, BASE + 1) == {"file_processed": number}
+        store.close()
 
 
 @pytest.mark.parametrize(("age", "recognised"), [(19, True), (20, False)])
@@ -103,7 +123,9 @@ def test_quarantine_keeps_the_line_its_number_and_the_reason(store, tmp_path):
 noise = st.one_of(
     st.binary(max_size=40), st.just(Item("ok", BASE).line().encode()),
     st.builds(lambda fields: "\t".join(fields).encode() + b"\n", st.lists(
-        st.sampled_from(("", "1", "-1", "70000", "1e3", " 7", "0x1", str(BASE), str(2**63), "9" * 30, "NaN", "{}", '"',
+        st.sampled_from(("", "1", "-1", "70000", "1e3", " 7", "0x1", str(BASE), iso(BASE), "2026-11-22",
+                         "2026-11-22T12:00:00+23:59",
+                         "0001-01-01T00:00:00+14:00", str(2**63), "9" * 30, "NaN", "{}", '"',
                          "a\\", "#", "é")), min_size=11, max_size=13)),
 )
 
@@ -270,6 +292,7 @@ import resource, signal, sys
 from pathlib import Path
 from crossfade.core.days import Days
 from crossfade.store.embedded import EmbeddedStore
+from crossfade.store.connections import ROW_GROUP
 from crossfade.store.port import StoreBusy
 from conformance import BASE, Item, load
 

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 import msgspec
 from msgspec import Struct
 
-from .clock import DAY, EPOCH, SECOND
-from .event import SHORT, Event, Limits, is_deep
+from .clock import micros
+from .event import SHORT, Event, Limits, Moment, is_deep
 from .ledger import Statement
 
 COLUMNS = (
     ("source", "USMALLINT"),
     ("received", "BIGINT"),
     ("clock_offset", "BIGINT"),
-    ("raw_ts", "BIGINT"),
+    ("raw_ts", "TIMESTAMPTZ"),
     ("message_id", "VARCHAR"),
     ("event", "VARCHAR"),
     ("user_id", "VARCHAR"),
@@ -28,7 +28,10 @@ COLUMNS = (
     ("tracker", "UUID"),
     ("sequence", "BIGINT"),
 )
-"""Name and SQL type. Times are microseconds since the epoch; an empty column is an absent value.
+"""Name and SQL type. An empty column is an absent value.
+
+Times of ours are microseconds since the epoch. The sender's is ISO 8601, which msgspec writes for a whole batch in a
+quarter of the time that it takes Python to make integers of them.
 
 A line without a message id is no event but a statement: what a request told beside its events, as ``properties``.
 """
@@ -38,6 +41,7 @@ _REST = bytes(byte for byte in range(256) if byte not in _CONTROLS)
 _SEPARATORS = b"\t" * (len(COLUMNS) - 1) + b"\n"
 
 
+_encode_json = msgspec.json.Encoder().encode
 _decode_statement = msgspec.json.Decoder(Statement).decode
 
 
@@ -72,31 +76,34 @@ def _lines(events: Sequence[Event], head: Head, limits: Limits, needs_timestamp:
     """Every event of every batch comes through here: what a call would cost is written out."""
     first = f"{head.source}\t{head.received}\t{head.offset}\t"
     tracker = head.tracker
-    earliest = head.received - head.offset - limits.max_age
-    latest = head.received - head.offset + limits.max_lead
     harmless = min(SHORT, limits.max_bytes)
     lines: list[str] = []
     add = lines.append
-    for event in events:
+    for event, moment in zip(events, _moments(events, head, limits, needs_timestamp), strict=False):
         properties = str(event.properties, "utf-8")
         if properties[0] != "{" or event.event.isspace():
             raise Unfit("name or properties")
         if len(event.properties) > harmless and _too_large(bytes(event.properties), limits):
             raise Unfit("size or depth")
-        moment: int | str = ""
-        if event.timestamp is not None:
-            since = event.timestamp - EPOCH
-            moment = since.days * DAY + since.seconds * SECOND + since.microseconds
-            if not earliest <= moment <= latest:
-                raise Unfit("time")
-        elif needs_timestamp:
-            raise Unfit("no time")
         add(
             f"{first}{moment}\t{event.message_id}\t{event.event}\t{event.user_id or ''}\t"
             f"{event.anonymous_id or ''}\t{event.session_id or (event.session if event.context else '')}\t"
             f"{properties}\t{tracker}\t{event.sequence if tracker else ''}\n"
         )
     return lines
+
+
+def _moments(events: Sequence[Event], head: Head, limits: Limits, needs_timestamp: bool) -> list[str]:
+    """The events' times as the senders wrote them, all at once; "" for an event without one."""
+    times = [event.timestamp for event in events]
+    present = [time for time in times if time is not None]
+    if needs_timestamp and len(present) < len(times):
+        raise Unfit("no time")
+    if present:
+        local = head.received - head.offset
+        if micros(min(present)) < local - limits.max_age or micros(max(present)) > local + limits.max_lead:
+            raise Unfit("time")
+    return _encode_json(times).decode().replace("null", '""')[2:-2].split('","')
 
 
 def _too_large(properties: bytes, limits: Limits) -> bool:
@@ -132,5 +139,10 @@ def decode(line: str) -> Line:
     """One line, without its newline; one without a message id is a statement. Raises ValueError when it is no line."""
     (source, received, offset, raw, message_id, event, user_id, _anonymous, _session, properties, tracker,
      sequence) = line.split("\t")
-    ts = int(raw) + int(offset) if raw else int(received)
+    ts = moment_of(raw) + int(offset) if raw else int(received)
     return Line(int(source), int(received), ts, message_id, event, user_id, properties, tracker, int(sequence or 0))
+
+
+def moment_of(raw: str) -> int:
+    """The sender's time, in microseconds since the epoch. Raises ValueError when it is none."""
+    return micros(msgspec.convert(raw, Moment))

@@ -1,6 +1,5 @@
 """The embedded event store: DuckDB, one file, one owning process, one loader thread, a cursor a reader."""
 
-import errno
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -17,6 +16,7 @@ from crossfade.core.report import REPORT
 from . import accounts, schema
 from .accounts import Accounts
 from .connections import Connections, opened, transaction
+from .faults import UNFIT, CalendarError, StatementError, breaks, first_line, trouble_with
 from .port import (
     Ledger,
     Loaded,
@@ -49,22 +49,6 @@ ROWS_AT_ONCE = 5_000
 _Parameters = Mapping[str, int | str | date | Sequence[int] | Sequence[str] | Sequence[date]]
 
 
-class _CalendarError(Exception):
-    """A segment holds an event whose time no calendar covers."""
-
-
-class _StatementError(Exception):
-    """A segment holds a line that is neither an event nor a statement."""
-
-
-_UNFIT = (duckdb.DataError, duckdb.IntegrityError, duckdb.InvalidInputException, _CalendarError, _StatementError)
-"""What a line that cannot be stored causes, however it came into the journal."""
-_BROKEN = (duckdb.FatalException, duckdb.InternalError)
-"""After these DuckDB answers nothing more until the file is opened anew."""
-_PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN})
-"""Troubles in reading a file that are not the file's."""
-
-
 class EmbeddedStore:
     """DuckDB behind the EventStore port."""
 
@@ -82,7 +66,7 @@ class EmbeddedStore:
         try:
             self._connections = self._open()
         except duckdb.Error as error:
-            raise StoreError(f"the event store {path.name} cannot be opened: {_first_line(error)}") from None
+            raise StoreError(f"the event store {path.name} cannot be opened: {first_line(error)}") from None
         try:
             self._prepare()
         except BaseException:
@@ -99,9 +83,9 @@ class EmbeddedStore:
         with self._writing(path):
             try:
                 return self._load(number, path, ())
-            except _UNFIT as error:
+            except UNFIT as error:
                 log.warning("store: a segment holds lines that cannot be stored",
-                            segment=number, error=_first_line(error))
+                            segment=number, error=first_line(error))
             return self._load_sifted(number, path)
 
     def set_aside(self, number: int, lines: int, reason: str) -> None:
@@ -117,8 +101,8 @@ class EmbeddedStore:
         try:
             refused = sift(path, fit)
             return self._load(number, fit, refused)
-        except _UNFIT as error:
-            raise SegmentUnreadable(f"{path.name}: {_first_line(error)}") from error
+        except UNFIT as error:
+            raise SegmentUnreadable(f"{path.name}: {first_line(error)}") from error
         finally:
             fit.unlink(missing_ok=True)
 
@@ -133,7 +117,7 @@ class EmbeddedStore:
             stored = 0
             if lines:
                 if earliest is None or earliest < EARLIEST or latest >= LATEST:
-                    raise _CalendarError("an event's time is unknown, or lies before 1973 or after 3000")
+                    raise CalendarError("an event's time is unknown, or lies before 1973 or after 3000")
                 stored = self._deduplicate(lines, distinct, first_arrival)
             if stored:
                 self._store(number, self._days.of(earliest), self._days.of(latest))
@@ -149,7 +133,7 @@ class EmbeddedStore:
         try:
             return self._accounts.hear()
         except ValueError as error:
-            raise _StatementError(f"a line without a message id and a name is no statement: {error}") from None
+            raise StatementError(f"a line without a message id and a name is no statement: {error}") from None
 
     def _deduplicate(self, lines: int, distinct: int, first_arrival: int | None) -> int:
         """Leaves in ``incoming`` only what the store does not hold; gives how many that are."""
@@ -326,18 +310,17 @@ class EmbeddedStore:
                 log.warning("store: the event store was opened anew")
             yield
         except (duckdb.Error, OSError) as error:
-            if isinstance(error, _BROKEN):
-                self._broken = True
-            trouble = None if segment is None else _trouble(segment)
+            self._broken = self._broken or breaks(error)
+            trouble = None if segment is None else trouble_with(segment)
             if trouble is not None:
                 raise SegmentUnreadable(trouble) from error
-            raise StoreBusy(f"the event store cannot be written: {_first_line(error)}") from error
+            raise StoreBusy(f"the event store cannot be written: {first_line(error)}") from error
 
     def _prepare(self) -> None:
         try:
             schema.prepare(self._connections.loader, self._sql, self._days.zone)
         except duckdb.Error as error:
-            raise StoreError(f"the event store cannot be read: {_first_line(error)}") from None
+            raise StoreError(f"the event store cannot be read: {first_line(error)}") from None
 
     def _wal(self) -> Path:
         return self._path.with_name(self._path.name + ".wal")
@@ -374,20 +357,8 @@ class EmbeddedStore:
         return rows
 
     def _unanswered(self, error: duckdb.Error) -> StoreError:
-        if isinstance(error, _BROKEN):
-            self._broken = True  # the loader's thread opens the file anew
-        return StoreError(f"the event store did not answer: {_first_line(error)}")
-
-
-def _trouble(segment: Path) -> str | None:
-    """What keeps the file from being read; None when it can be."""
-    try:
-        with segment.open("rb") as file:
-            while file.read(1 << 20):
-                pass
-    except OSError as error:
-        return None if error.errno in _PASSING else f"{segment.name} cannot be read: {error.strerror}"
-    return None
+        self._broken = self._broken or breaks(error)  # the loader's thread opens the file anew
+        return StoreError(f"the event store did not answer: {first_line(error)}")
 
 
 def _size(path: Path) -> int:
@@ -396,7 +367,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except FileNotFoundError:
         return 0
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

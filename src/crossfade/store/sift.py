@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from crossfade.core.clock import DAY
-from crossfade.core.line import COLUMNS, decode_statement
+from crossfade.core.line import COLUMNS, decode_statement, moment_of
 
 MAX_LINE = 32 << 20
 """Bytes that a line may have, its newline included."""
@@ -25,6 +25,7 @@ _NAMES = [name for name, _ in COLUMNS]
 _PROPERTIES = _NAMES.index("properties")
 _ID_AND_NAME = slice(_NAMES.index("message_id"), _NAMES.index("event") + 1)
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
+_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{6})?(Z|[+-][0-9]{2}:[0-9]{2})")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f]")
 
 
@@ -82,6 +83,8 @@ def _fault(name: str, kind: str, value: str, may_be_empty: Collection[str]) -> s
         return None if name in may_be_empty else f"{name} is empty"
     if kind == "UUID":
         return None if _TRACKER.fullmatch(value) else f"{name} is no UUID: {value[:40]!r}"
+    if kind == "TIMESTAMPTZ":
+        return None if _is_moment(value) else f"{name} is no time: {value[:40]!r}"
     if kind not in _RANGES:
         return None
     least, most = _RANGES[kind]
@@ -90,6 +93,14 @@ def _fault(name: str, kind: str, value: str, may_be_empty: Collection[str]) -> s
     return None
 
 
+def _is_moment(text: str) -> bool:
+    try:
+        moment_of(text)
+    except ValueError:
+        return False
+    return _MOMENT.fullmatch(text) is not None
+
+
 def _time_fault(received: str, offset: str, raw: str) -> str | None:
-    moment = int(raw) + int(offset) if raw else int(received)
+    moment = moment_of(raw) + int(offset) if raw else int(received)
     return None if EARLIEST <= moment < LATEST else "its time lies before 1973 or after 3000"

@@ -16,7 +16,7 @@ UPDATE events SET key = hash(source, message_id)
 -- name: read_segment
 -- The lines of a segment, as rows; {columns} are the journal's.
 CREATE OR REPLACE TEMP TABLE incoming AS
-SELECT source, received, coalesce(raw_ts + clock_offset, received) AS ts, raw_ts,
+SELECT source, received, coalesce(epoch_us(raw_ts) + clock_offset, received) AS ts, epoch_us(raw_ts) AS raw_ts,
        hash(source, message_id) AS key, message_id, event, user_id, anonymous_id, session_id, properties,
        tracker, sequence
 FROM read_csv(
