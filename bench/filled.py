@@ -34,7 +34,8 @@ FLAGS = ("useRealBusinessMetrics", "useRealSystemMetrics", "useRealInfrastructur
 KINDS = """CASE WHEN n % 100 < 80 THEN 'file_processed' WHEN n % 100 < 88 THEN 'duplicate_detected'
     WHEN n % 100 < 90 THEN 'cleanup_executed' WHEN n % 100 < 95 THEN 'auth_attempt' ELSE 'auth_success' END"""
 """By an event's number n; PostgreSQL understands it too."""
-LINES = f"""SELECT 1, happened, 0, happened, 'filled-' || n, CASE WHEN scan THEN 'scan_completed' ELSE {KINDS} END,
+LINES = f"""SELECT 1, happened, 0, strftime(make_timestamp(happened), '%Y-%m-%dT%H:%M:%S.%fZ'), 'filled-' || n,
+    CASE WHEN scan THEN 'scan_completed' ELSE {KINDS} END,
     'user-' || hash(n) % {USERS}, NULL, NULL,
     CASE WHEN scan THEN '{{"scanId":"scan-' || n || '","files":1000,"totalSize":' || 1000000000 + n || '}}'
     ELSE '{{"path":"/a/b/c' || n || '.txt","size":' || hash(n) % 1000000 || ',"kind":"image","ok":true}}' END,
@@ -82,6 +83,6 @@ def _load(kept: Path, begin: float, first: int, last: int, count: int) -> None:
             maker.execute(f"COPY ({LINES}) TO '{path}' {FORMAT}", {
                 "begin": begin, "step": SPAN_S * 1e6 / count, "scan_every": max(1, count // SCANS), "first": start,
                 "last": min(start + step, last)})
-            store.load(segment, path)
+            assert not store.load(segment, path).quarantined
         path.unlink(missing_ok=True)
         store.rest()

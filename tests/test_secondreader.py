@@ -147,7 +147,7 @@ def test_a_client_without_an_address_or_a_server_compares_nothing() -> None:
     with capture_logs() as logs:
         assert asyncio.run(client.compare()) == []
         assert asyncio.run(client.compare()) == []
-    assert [entry["error"] for entry in logs] == ["ConnectError"]
+    assert [entry["error"] for entry in logs] == ["ConnectionRefusedError"]
 
 
 @pytest.mark.parametrize(("factor", "others", "verdicts"), [(1, 0, [True]), (1000, 0, [False]), (1, 1, [])])

@@ -41,6 +41,11 @@ class Identity(Struct, frozen=True):
 
 
 async def may_read(connection: Connection, _: BaseRouteHandler) -> None:
+    """Who may look at anything at all."""
+    await readable(connection)
+
+
+async def readable(connection: Connection) -> None:
     """A viewer; or anybody, while only this machine can reach the server, under a name of it, and it may be open."""
     if app_of(connection).settings.open_to_readers:
         known_host(connection)
@@ -122,13 +127,13 @@ def known_host(connection: Connection) -> None:
                         "name it in the setting allowed_hosts")
 
 
-async def may_follow(connection: Connection, handler: BaseRouteHandler) -> None:
+async def may_follow(connection: Connection, _: BaseRouteHandler) -> None:
     """Whoever has the write key, by Bearer or Basic; else as for reading, but no page of another site."""
-    scheme, _, told = connection.headers.get("authorization", "").partition(" ")
+    scheme, _separator, told = connection.headers.get("authorization", "").partition(" ")
     key = _user_of(told) if scheme.lower() == "basic" else told.strip()
     if key and connection.app.state.crossfade.writer.matches(key):
         return
-    await may_read(connection, handler)
+    await readable(connection)
     if found(connection) is None and connection.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
         raise HTTPError(403, "other_site", "a page of another site cannot follow the flags")
 

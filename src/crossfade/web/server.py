@@ -46,6 +46,8 @@ from .context import AppRequest
 from .errors import HTTPError, unexpected
 from .events import PREFIX, Events
 from .migrationview import PAGE
+from .polls import PATH as LIVE
+from .polls import Polls
 from .requestid import current, id_of, naming
 from .stream import Stream, framed
 
@@ -78,10 +80,12 @@ class Server:
                               frame=framed, renew=lambda: app.reader.spoil(FED_BY_EVENTS))
         app.loader.follow(self._stream.hurry)
         self._followers = app.followers
-        self._rest = cast("ASGIApp", litestar(app, self._stream))
+        rest = litestar(app, self._stream)
+        self._rest = cast("ASGIApp", rest)
         self._events = ObservedRequests(events, _record(app, "/v1"))
         self._api = ObservedRequests(self._rest, _record(app, "/api"))
         self._acks = ObservedRequests(Acks(app.followers, app.writer, self._rest), _record(app, "/api"))
+        self._polls = ObservedRequests(Polls(rest, HEADERS), _record(app, "/api"))
         self._others = ObservedRequests(self._rest, _record(app, "other"))
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
@@ -101,6 +105,8 @@ class Server:
             return self._events
         if path == ACKNOWLEDGE:
             return self._acks
+        if path == LIVE:
+            return self._polls
         return self._api if path.startswith("/api/") else self._others
 
     async def close(self) -> None:
