@@ -44,6 +44,8 @@ def main() -> None:
     parser.add_argument("--no-peers", action="store_true", help="ours alone")
     parser.add_argument("--unleash", type=Path, help="a folder for Unleash: see rollback.py")
     parser.add_argument("--stored", type=int, action="append", help="events in the store for reads; may be repeated")
+    parser.add_argument("--grown", type=int, action="append", help="the same for growth")
+    parser.add_argument("--soak", type=float, help="seconds for which the memory is held to its bound")
     parser.add_argument("--store", type=Path, help="a folder that keeps filled stores for the next run")
     parser.add_argument("--json", type=Path,
                         help="where to write the figures; with --only, what is there and not measured now stays")
@@ -54,8 +56,8 @@ def main() -> None:
     if unknown:
         parser.error(f"there is no bench {unknown[0]!r}: they are {', '.join(BENCHES)}")
     chosen = replace(FULL if given.full else TINY if given.tiny else USUAL, node=given.unleash)
-    if given.stored:
-        chosen = replace(chosen, stored=tuple(given.stored))
+    chosen = replace(chosen, stored=given.stored or chosen.stored, grown=given.grown or chosen.grown,
+                     soak_s=given.soak or chosen.soak_s)
     if given.no_peers:
         chosen = replace(chosen, no_peers="--no-peers was given")
     else:
