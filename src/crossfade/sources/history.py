@@ -29,18 +29,19 @@ class RealHistory:
         self._as_of = as_of
 
     async def fetch(self, now: int) -> Sample:
-        return await asyncio.to_thread(self._fetch, now)
-
-    def _fetch(self, now: int) -> Sample:
-        as_of = self._as_of(now)
+        as_of = await asyncio.to_thread(self._as_of, now)
         if as_of is None:
             raise SourceError("events from before the start are still being loaded")
         today = self._days.of(now)
+        closed, counted = await asyncio.gather(
+            asyncio.to_thread(self._closed, today), asyncio.to_thread(self._today, today))
+        return Sample((*closed, counted), as_of)
+
+    def _closed(self, today: date) -> list[HistoryPoint]:
         first = today - timedelta(days=MAX_DAYS - 1)
         counted = self._state.daily_stats(first, today - timedelta(days=1))
         begin = min([*counted, today - timedelta(days=LEAST_DAYS - 1)])
-        closed = (_closed(day, counted.get(day)) for day in self._days.between(begin, today - timedelta(days=1)))
-        return Sample((*closed, self._today(today)), as_of)
+        return [_closed(day, counted.get(day)) for day in self._days.between(begin, today - timedelta(days=1))]
 
     def _today(self, today: date) -> HistoryPoint:
         counts = self._store.days(today, today).get(today, {})
