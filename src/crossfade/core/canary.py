@@ -4,11 +4,13 @@ It lies in the fourth to twelfth decimal, below what any dashboard shows. A figu
 it, which is why a mock marks as many figures as it can.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from math import isfinite
 
 from msgspec import Struct
-from msgspec.structs import asdict, astuple
+from msgspec.structs import asdict
+
+from .parts import parts
 
 _MARK = 0.731_977_613
 """In thousandths."""
@@ -65,19 +67,9 @@ def marked(value: object) -> Iterator[str]:
 
 def _carries(value: object) -> bool:
     """Whether any figure does. A timeline has thousands, and hardly ever one that does: no names are made here."""
-    parts: Iterable[object]
-    match value:
-        case float():
-            return is_marked(value)
-        case Struct():
-            parts = astuple(value)
-        case Mapping():
-            parts = value.values()
-        case list() | tuple():
-            parts = value
-        case _:
-            return False
-    return any(_carries(part) for part in parts if type(part) not in _UNMARKED)
+    if isinstance(value, float):
+        return is_marked(value)
+    return any(_carries(part) for part in parts(value) if type(part) not in _UNMARKED)
 
 
 def _named(value: object, name: str) -> Iterator[str]:

@@ -3,16 +3,14 @@
 import asyncio
 import math
 import time
-from collections.abc import Iterable
-from dataclasses import fields, is_dataclass
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import astuple
 
 from crossfade.core import canary
 from crossfade.core.clock import SECOND, Clock
 from crossfade.core.observation import ErrorKind, kind_of
+from crossfade.core.parts import parts
 from crossfade.core.payloads import Payload
 from crossfade.core.reading import Origin
 from crossfade.core.value import clip
@@ -163,21 +161,10 @@ def _finite(value: object) -> bool:
     """Whether every number in it is one: JSON would show NaN as unknown, which it is not, and a page cannot write
     what no float holds.
     """
-    parts: Iterable[object]
     match value:
         case float():
             return math.isfinite(value)
         case int():
             return -_LARGEST < value < _LARGEST
-        case Struct():
-            parts = astuple(value)
-        case tuple() | list() | set() | frozenset():
-            parts = value
-        case dict():
-            parts = value.values()
-        case _ if is_dataclass(value):
-            parts = [getattr(value, field.name) for field in fields(value)]
-        case _:
-            return True
     return all(-_LARGEST < part < _LARGEST if type(part) is int else _finite(part)
-               for part in parts if type(part) not in _PLAIN)
+               for part in parts(value) if type(part) not in _PLAIN)
