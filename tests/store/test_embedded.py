@@ -14,10 +14,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from crossfade.core.clock import DAY, HOUR, MINUTE, iso
+from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND, iso
 from crossfade.core.days import Days
 from crossfade.core.report import REPORT
-from crossfade.store import embedded
+from crossfade.store import embedded, horizon
 from crossfade.store.connections import ROW_GROUP
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.port import EventStore, Loaded, SegmentUnreadable, StoreBusy, StoreError, StoreTooNew
@@ -26,6 +26,15 @@ from .conformance import BASE, Conformance, Item, Oracle, agree, load
 
 
 class TestEmbeddedStore(Conformance):
+    """With a mark before every segment, so that hardly a row is looked at in vain."""
+
+    @pytest.fixture(autouse=True, scope="class")
+    @classmethod
+    def marks(cls):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(horizon, "EVERY", 1)
+            yield
+
     def make(self, path: Path, days: Days) -> EventStore:
         return EmbeddedStore(path, days)
 
@@ -64,6 +73,67 @@ def test_what_fills_a_row_group_is_written_but_once(store, tmp_path):
     store.rest()
     load(store, tmp_path, 2, [Item(f"b{number}", BASE) for number in range(ROW_GROUP + 10)])
     assert log.stat().st_size < through_the_log / 20
+
+
+def test_rows_keep_their_places_until_some_are_deleted(tmp_path, monkeypatch):
+    """What the horizon rests on, through small and full row groups, checkpoints and new starts."""
+    monkeypatch.setattr(horizon, "EVERY", 1)
+    dice, count = random.Random(3), 0
+    for number in range(1, 13):
+        store = EmbeddedStore(tmp_path / "e", Days())
+        more = dice.choice((1, 50, 3_000, ROW_GROUP + 7))
+        load(store, tmp_path, number, [Item(f"{number}/{each}", BASE + number * SECOND) for each in range(more)])
+        count += more
+        if number % 3:
+            store.rest()
+        assert ask(store, "SELECT min(rowid), max(rowid), count(*) FROM events") == [(0, count - 1, count)]
+        assert store._horizon.rows == count
+        assert ask(store, "FROM marks AS m JOIN events AS e ON e.rowid < m.row WHERE e.ts > m.latest LIMIT 1") == []
+        assert store._horizon.since(BASE + number * SECOND) == count - more
+        store.close()
+
+
+def test_what_is_asked_while_old_events_are_forgotten_is_asked_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(horizon, "EVERY", 1)
+    store = EmbeddedStore(tmp_path / "e", Days())
+    load(store, tmp_path, 1, [Item(f"a{each}", BASE - 900 * DAY) for each in range(2 * ROW_GROUP)])
+    load(store, tmp_path, 2, [Item("b", BASE)])
+    assert store._horizon.since(BASE) == 2 * ROW_GROUP
+    looked, since = [], store._horizon.since
+
+    def look(moment):
+        """The moment at which everything moves."""
+        row = since(moment)
+        looked.append(row)
+        store.forget(BASE - DAY)
+        store._connections.loader.execute("CHECKPOINT")
+        return row
+
+    monkeypatch.setattr(store._horizon, "since", look)
+    assert store.distinct_users("file_processed", BASE, BASE + 1) == 0
+    assert sum(len(part) for part in store.raw(BASE, BASE + 1)) == 1
+    assert looked == [2 * ROW_GROUP]
+    assert store.counts(BASE - 7, BASE + 7) == {"file_processed": 1}
+    assert load(store, tmp_path, 3, [Item("b", BASE), Item("c", BASE)]).stored == 1
+    store.close()
+    store = EmbeddedStore(tmp_path / "e", Days())
+    assert store._horizon.rows is None
+    assert store.counts(BASE - 7, BASE + 7) == {"file_processed": 2}
+    store.close()
+
+
+def test_a_store_of_before_the_marks_is_given_one(tmp_path):
+    store = EmbeddedStore(tmp_path / "e", Days())
+    load(store, tmp_path, 1, [Item("a", BASE), Item("b", BASE - DAY)])
+    ask(store, "DROP TABLE marks")
+    ask(store, "UPDATE meta SET value = '2' WHERE name = 'schema'")
+    store.close()
+    store = EmbeddedStore(tmp_path / "e", Days())
+    assert ask(store, "FROM marks") == [(2, 1, BASE, BASE)]
+    assert (store._horizon.rows, store._horizon.since(BASE), store._horizon.since(BASE + 1)) == (2, 0, 2)
+    assert load(store, tmp_path, 2, [Item("a", BASE), Item("c", BASE)]).stored == 1
+    assert store.counts(BASE, BASE + 1) == {"file_processed": 2}
+    store.close()
 
 
 def test_a_path_may_hold_what_sql_holds_for_the_end_of_a_text(tmp_path):

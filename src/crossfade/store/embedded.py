@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 import structlog
+from msgspec.structs import asdict
 
 from crossfade.core.clock import DAY, MINUTE
 from crossfade.core.days import Days
@@ -17,6 +18,7 @@ from . import accounts, schema
 from .accounts import Accounts
 from .connections import Connections, opened, transaction
 from .faults import UNFIT, CalendarError, StatementError, breaks, first_line, trouble_with
+from .horizon import NOTHING, UNKNOWN, Horizon, Look, Mark, from_moment, from_segment
 from .port import (
     Ledger,
     Loaded,
@@ -112,22 +114,29 @@ class EmbeddedStore:
                 return Loaded(number, 0, 0, 0)
             self._do("read_segment", {"path": str(path.resolve())})
             heard = self._hear()
-            lines, distinct, earliest, latest, first_arrival, tracked = self._one("measure_incoming")
+            lines, distinct, earliest, latest, latest_raw, first_arrival, tracked = self._one("measure_incoming")
             arrivals = self._accounts.arrivals() if tracked else {}
-            stored = 0
+            stored, mark = 0, self._horizon.due()
             if lines:
                 if earliest is None or earliest < EARLIEST or latest >= LATEST:
                     raise CalendarError("an event's time is unknown, or lies before 1973 or after 3000")
                 stored = self._deduplicate(lines, distinct, first_arrival)
             if stored:
                 self._store(number, self._days.of(earliest), self._days.of(latest))
+                self._keep(mark)
             if arrivals or heard:
                 self._accounts.note(arrivals, heard)
             if refused:
                 self._keep_refused(number, refused)
             loaded = Loaded(number, stored, lines - stored, len(refused))
             self._advance(loaded)
+        if stored:
+            self._horizon.grow(mark, stored, number, latest, latest_raw)
         return loaded
+
+    def _keep(self, mark: Mark | None) -> None:
+        if mark is not None:
+            self._do("keep_mark", asdict(mark))
 
     def _hear(self) -> list[Heard]:
         try:
@@ -141,15 +150,20 @@ class EmbeddedStore:
             lines -= self._do("drop_repeats")
         self._do("create_suspects")
         for since, until in cover(self._all("spans_of_incoming")):
-            self._do("suspects_by_time", {"since": since, "until": until})
+            self._do("suspects_by_time", {"since": since, "until": until, "from": self._horizon.since_raw(since)})
         if first_arrival is not None:
             self._do("suspects_by_arrival", {"since": first_arrival - ARRIVAL_WINDOW})
-        newest = self._one("newest_row")[0]
-        if newest is not None:
-            self._do("suspects_by_recency", {"first": newest - RECENT + 1})
+        self._do("suspects_by_recency", {"first": self._rows() - RECENT})
         if self._one("count_suspects")[0]:
             lines -= self._do("drop_known")
         return lines
+
+    def _rows(self) -> int:
+        """How many rows of events there are, gaps of those that were deleted included."""
+        if self._horizon.rows is not None:
+            return self._horizon.rows
+        newest = self._one("newest_row")[0]
+        return 0 if newest is None else newest + 1
 
     def _store(self, number: int, first: date, last: date) -> None:
         """Puts ``incoming``, whose events lie in these days, where it belongs."""
@@ -184,12 +198,14 @@ class EmbeddedStore:
         else:
             head_end, tail_start = first * MINUTE, last * MINUTE
         rows = self._ask("counts", {"since": since, "until": until, "first": first, "last": last,
-                                    "head_end": head_end, "tail_start": tail_start})
+                                    "head_end": head_end, "tail_start": tail_start},
+                         lambda horizon: {"from": horizon.since(since), "tail_from": horizon.since(tail_start)})
         return {str(event): int(n) for event, n in rows}
 
     def distinct_users(self, event: str, since: int, until: int) -> int:
         """How many users did it; events without a user id aside."""
-        return int(self._ask("distinct_users", {"event": event, "since": since, "until": until})[0][0])
+        return int(self._ask("distinct_users", {"event": event, "since": since, "until": until},
+                             from_moment(since))[0][0])
 
     def days(self, first: date, last: date) -> dict[date, dict[str, int]]:
         """Events by day and name, for the days that have any."""
@@ -204,10 +220,11 @@ class EmbeddedStore:
 
     def scan_events(self, after_segment: int) -> list[ScanEvent]:
         """Scans' begins and ends that later segments brought, in their order; many of them in parts."""
-        last = self._ask("scans_until", {"segment": after_segment, "most": SCANS_AT_ONCE})[0][0]
+        later = from_segment(after_segment)
+        last = self._ask("scans_until", {"segment": after_segment, "most": SCANS_AT_ONCE}, later)[0][0]
         if last is None:
             return []
-        return [ScanEvent(*row) for row in self._ask("scan_events", {"segment": after_segment, "last": last})]
+        return [ScanEvent(*row) for row in self._ask("scan_events", {"segment": after_segment, "last": last}, later)]
 
     def ledger(self) -> Ledger:
         """The account of the trackers' events, as of the last segment that is in."""
@@ -216,7 +233,7 @@ class EmbeddedStore:
     def reports(self, after_segment: int, since: int) -> list[StoredReport]:
         """Processes' reports from ``since`` on that later segments brought, in their order; of very many the newest."""
         rows = self._ask("reports", {"event": REPORT, "segment": after_segment, "since": since,
-                                     "most": REPORTS_AT_ONCE})
+                                     "most": REPORTS_AT_ONCE}, from_segment(after_segment))
         return [StoredReport(*row) for row in rows]
 
     def status(self) -> StoreStatus:
@@ -234,11 +251,11 @@ class EmbeddedStore:
 
     def raw(self, since: int, until: int) -> Iterator[Sequence[RawEvent]]:
         """The stored events of the span, in parts."""
-        return self._stream("raw", {"since": since, "until": until})
+        return self._stream("raw", {"since": since, "until": until}, from_moment(since))
 
     def messages(self, since: int, until: int) -> Iterator[Sequence[Message]]:
         """The stored events of the span by source and message id, in parts."""
-        return self._stream("messages", {"since": since, "until": until})
+        return self._stream("messages", {"since": since, "until": until}, from_moment(since))
 
     def known(self, messages: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
         """Those of the messages that are stored, whatever their time."""
@@ -282,6 +299,7 @@ class EmbeddedStore:
 
     def forget(self, before: int) -> int:
         """Deletes raw events before the moment; rollups stay. Gives how many."""
+        self._horizon = UNKNOWN
         with self._writing(), transaction(self._connections.loader):
             self._do("note_forgotten", {"before": before})
             return self._do("forget", {"before": before})
@@ -306,6 +324,7 @@ class EmbeddedStore:
             if self._broken:
                 self._connections.close()
                 self._connections = self._open()
+                self._horizon = self._look_back()
                 self._broken = False
                 log.warning("store: the event store was opened anew")
             yield
@@ -319,8 +338,18 @@ class EmbeddedStore:
     def _prepare(self) -> None:
         try:
             schema.prepare(self._connections.loader, self._sql, self._days.zone)
+            self._horizon = self._look_back()
         except duckdb.Error as error:
             raise StoreError(f"the event store cannot be read: {first_line(error)}") from None
+
+    def _look_back(self) -> Horizon:
+        """What the marks tell, and the few rows after the last one."""
+        if self._all("meta", {"name": "forgotten"}):
+            return UNKNOWN
+        marks = [Mark(*row) for row in self._all("marks")]
+        last = marks[-1] if marks else NOTHING
+        rows, *rest = self._all("rows_since", {"from": last.row})[0]
+        return Horizon(marks, last if rows is None else last.joined(Mark(rows, *rest)))
 
     def _wal(self) -> Path:
         return self._path.with_name(self._path.name + ".wal")
@@ -337,24 +366,33 @@ class EmbeddedStore:
         rows: list[tuple] = self._connections.loader.execute(self._sql[statement], parameters or {}).fetchall()  # type: ignore[type-arg]
         return rows
 
-    def _stream(self, statement: str, parameters: _Parameters) -> Iterator[list[tuple]]:  # type: ignore[type-arg]
+    def _stream(self, statement: str, parameters: _Parameters, look: Look) -> Iterator[list[tuple]]:  # type: ignore[type-arg]
         """Asks on a cursor of its own, and takes the answer in parts."""
         try:
             with self._connections.cursor() as cursor:
-                cursor.execute(self._sql[statement], parameters)
+                self._execute(cursor, statement, parameters, look)
                 while rows := cursor.fetchmany(ROWS_AT_ONCE):
                     yield rows
         except duckdb.Error as error:
             raise self._unanswered(error) from error
 
-    def _ask(self, statement: str, parameters: _Parameters | None = None) -> list[tuple]:  # type: ignore[type-arg]
+    def _ask(self, statement: str, parameters: _Parameters | None = None, look: Look | None = None) -> list[tuple]:  # type: ignore[type-arg]
         """Asks on a cursor of its own, beside the loader."""
         try:
             with self._connections.cursor() as cursor:
-                rows: list[tuple] = cursor.execute(self._sql[statement], parameters or {}).fetchall()  # type: ignore[type-arg]
+                self._execute(cursor, statement, parameters or {}, look)
+                rows: list[tuple] = cursor.fetchall()  # type: ignore[type-arg]
         except duckdb.Error as error:
             raise self._unanswered(error) from error
         return rows
+
+    def _execute(self, cursor: duckdb.DuckDBPyConnection, statement: str, parameters: _Parameters,
+                 look: Look | None) -> None:
+        """``look``: from which rows on. Where these have moved meanwhile, which they do once, it asks again."""
+        horizon = self._horizon
+        cursor.execute(self._sql[statement], {**parameters, **look(horizon)} if look else parameters)
+        if look and self._horizon is not horizon:
+            cursor.execute(self._sql[statement], {**parameters, **look(UNKNOWN)})
 
     def _unanswered(self, error: duckdb.Error) -> StoreError:
         self._broken = self._broken or breaks(error)  # the loader's thread opens the file anew

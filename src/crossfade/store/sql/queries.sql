@@ -34,7 +34,7 @@ DELETE FROM incoming
 WHERE message_id IS NULL AND event IS NULL AND source IS NOT NULL AND received IS NOT NULL AND properties IS NOT NULL
 
 -- name: measure_incoming
-SELECT count(*), count(DISTINCT key), min(ts), max(ts), min(received) FILTER (raw_ts IS NULL), count(tracker)
+SELECT count(*), count(DISTINCT key), min(ts), max(ts), coalesce(max(raw_ts), 0), min(received) FILTER (raw_ts IS NULL), count(tracker)
 FROM incoming
 
 -- name: spans_of_trackers
@@ -89,7 +89,7 @@ CREATE OR REPLACE TEMP TABLE suspects (source USMALLINT, message_id VARCHAR)
 -- A retry keeps the sender's time, so it is looked for where that time is, however long ago.
 INSERT INTO suspects
 SELECT source, message_id FROM events
-WHERE raw_ts BETWEEN $since AND $until AND key IN (SELECT key FROM incoming)
+WHERE rowid >= $from AND raw_ts BETWEEN $since AND $until AND key IN (SELECT key FROM incoming)
 
 -- name: suspects_by_arrival
 -- Without a time of its own, a message is looked for among those that came shortly before.
@@ -100,6 +100,15 @@ WHERE raw_ts IS NULL AND received >= $since AND key IN (SELECT key FROM incoming
 -- name: newest_row
 -- By way of the last segment, which is quick: max(rowid) alone reads the whole table.
 SELECT max(rowid) FROM events WHERE segment >= (SELECT max(segment) FROM events)
+
+-- name: marks
+SELECT row, segment, latest, latest_raw FROM marks ORDER BY row
+
+-- name: keep_mark
+INSERT INTO marks VALUES ($row, $segment, $latest, $latest_raw)
+
+-- name: rows_since
+SELECT max(rowid) + 1, max(segment), max(ts), coalesce(max(raw_ts), 0) FROM events WHERE rowid >= $from
 
 -- name: suspects_by_recency
 -- A sender that writes a new time into a retry is caught while the message is among the last ones stored.
@@ -157,13 +166,14 @@ SELECT segment, stored, duplicates, quarantined FROM progress
 SELECT event, CAST(sum(n) AS BIGINT) FROM (
     SELECT event, sum(n) AS n FROM minute_rollup WHERE minute >= $first AND minute < $last GROUP BY event
     UNION ALL
-    SELECT event, count(*) FROM events WHERE ts >= $since AND ts < $head_end GROUP BY event
+    SELECT event, count(*) FROM events WHERE rowid >= $from AND ts >= $since AND ts < $head_end GROUP BY event
     UNION ALL
-    SELECT event, count(*) FROM events WHERE ts >= $tail_start AND ts < $until GROUP BY event
+    SELECT event, count(*) FROM events WHERE rowid >= $tail_from AND ts >= $tail_start AND ts < $until GROUP BY event
 ) GROUP BY event
 
 -- name: distinct_users
-SELECT count(DISTINCT user_id) FROM events WHERE event = $event AND ts >= $since AND ts < $until
+SELECT count(DISTINCT user_id) FROM events
+WHERE rowid >= $from AND event = $event AND ts >= $since AND ts < $until
 
 -- name: days
 SELECT day, event, CAST(sum(n) AS BIGINT) FROM day_rollup WHERE day BETWEEN $first AND $last GROUP BY ALL
@@ -172,21 +182,25 @@ SELECT day, event, CAST(sum(n) AS BIGINT) FROM day_rollup WHERE day BETWEEN $fir
 SELECT day, max(segment) FROM day_rollup WHERE segment > $segment GROUP BY day
 
 -- name: scans_until
--- The last segment that goes into one answer.
-SELECT max(segment) FROM (
-    SELECT segment FROM events WHERE segment > $segment AND event IN ('scan_started', 'scan_completed')
-    ORDER BY segment LIMIT $most
+-- The last segment that goes into one answer. Materialized, since DuckDB 2.0 fails where it both filters and fetches
+-- the first few by row id.
+WITH found AS MATERIALIZED (
+    SELECT segment FROM events
+    WHERE rowid >= $from AND segment > $segment AND event IN ('scan_started', 'scan_completed')
 )
+SELECT max(segment) FROM (SELECT segment FROM found ORDER BY segment LIMIT $most)
 
 -- name: scan_events
 SELECT segment, ts, event, properties FROM events
-WHERE segment > $segment AND segment <= $last AND event IN ('scan_started', 'scan_completed') ORDER BY segment, ts
+WHERE rowid >= $from AND segment > $segment AND segment <= $last AND event IN ('scan_started', 'scan_completed')
+ORDER BY segment, ts
 
 -- name: reports
-SELECT segment, ts, properties FROM (
-    SELECT segment, ts, properties FROM events WHERE segment > $segment AND ts >= $since AND event = $event
-    ORDER BY ts DESC LIMIT $most
-) ORDER BY segment, ts
+WITH found AS MATERIALIZED (
+    SELECT segment, ts, properties FROM events
+    WHERE rowid >= $from AND segment > $segment AND ts >= $since AND event = $event
+)
+SELECT segment, ts, properties FROM (SELECT * FROM found ORDER BY ts DESC LIMIT $most) ORDER BY segment, ts
 
 -- name: forget
 DELETE FROM events WHERE ts < $before
@@ -205,10 +219,10 @@ WHERE minute >= $first AND minute < $last GROUP BY minute, event
 
 -- name: raw
 SELECT segment, ts, event, CASE event WHEN 'auth_success' THEN user_id WHEN 'scan_completed' THEN properties END
-FROM events WHERE ts >= $since AND ts < $until
+FROM events WHERE rowid >= $from AND ts >= $since AND ts < $until
 
 -- name: messages
-SELECT segment, ts, event, source, message_id FROM events WHERE ts >= $since AND ts < $until
+SELECT segment, ts, event, source, message_id FROM events WHERE rowid >= $from AND ts >= $since AND ts < $until
 
 -- name: known
 SELECT DISTINCT e.source, e.message_id
