@@ -99,6 +99,7 @@ def test_what_is_asked_while_old_events_are_forgotten_is_asked_again(tmp_path, m
     load(store, tmp_path, 1, [Item(f"a{each}", BASE - 900 * DAY) for each in range(2 * ROW_GROUP)])
     load(store, tmp_path, 2, [Item("b", BASE)])
     assert store._horizon.since(BASE) == 2 * ROW_GROUP
+    assert store.forget(BASE - 901 * DAY) == 0
     looked, since = [], store._horizon.since
 
     def look(moment):

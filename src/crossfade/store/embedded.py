@@ -299,8 +299,11 @@ class EmbeddedStore:
 
     def forget(self, before: int) -> int:
         """Deletes raw events before the moment; rollups stay. Gives how many."""
-        self._horizon = UNKNOWN
         with self._writing(), transaction(self._connections.loader):
+            first = self._one("reach")[1]
+            if first is None or first >= before:
+                return 0
+            self._horizon = UNKNOWN
             self._do("note_forgotten", {"before": before})
             return self._do("forget", {"before": before})
 
