@@ -14,6 +14,9 @@ PLOT = "images/growth.svg"
 """Beside the page."""
 BEGIN, END = "<!-- speed -->", "<!-- /speed -->"
 """Between them the README has its table."""
+SEVERAL = ("5 rounds or more, in several runs; each row says of how many events it tells, and of how many seconds where "
+           "that matters.")
+"""Of what was measured how much, where some rows were measured anew otherwise."""
 UNMEASURED = "Not measured yet: `make bench` does it, and writes the table here."
 CHIEF = (
     "ingest, batches of 1,000, *% duplicates: in the store",
@@ -85,10 +88,18 @@ def read(told: dict[str, Any]) -> Run:
 def renewed(old: Run, new: Run, benches: Collection[str]) -> Run:
     """The old run with the rows of some benches measured anew, in their places; it took as long as both."""
     fresh = {row.name: row for row in new.rows}
-    known = {row.name for row in old.rows}
-    rows = (*(fresh.get(row.name, row) for row in old.rows), *(row for row in new.rows if row.name not in known))
+    rows = [fresh.pop(row.name, row) for row in old.rows]
+    for row in fresh.values():
+        alike = [place for place, other in enumerate(rows, 1) if _beginning(other) == _beginning(row)]
+        rows.insert(max(alike, default=len(rows)), row)
     absent = {name: why for name, why in old.absent.items() if name not in benches}
-    return replace(new, rows=rows, absent={**absent, **new.absent}, seconds=old.seconds + new.seconds)
+    return replace(new, rows=tuple(rows), absent={**absent, **new.absent}, seconds=old.seconds + new.seconds,
+                   size=old.size if new.size == old.size else SEVERAL)
+
+
+def _beginning(row: Row) -> str:
+    """What rows have in common that tell the same of more or fewer events."""
+    return re.split("[0-9]", row.name, maxsplit=1)[0]
 
 
 def chief(rows: Sequence[Row]) -> list[Row]:

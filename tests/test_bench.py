@@ -181,11 +181,15 @@ def test_the_readme_shows_the_largest_store_and_the_peer_that_comes_closest(
 def test_what_is_measured_anew_takes_its_row_and_leaves_the_others(report: ModuleType, one_run: object) -> None:
     old = one_run
     first, *others = old.rows  # type: ignore[attr-defined]
-    again, more = replace(first, ours=[7.0]), replace(first, name="another")
-    new = replace(old, rows=(more, again), size="small", absent={})  # type: ignore[type-var]
+    again, more, other = replace(first, ours=[7.0]), replace(first, name=f"{first.name} 2"), replace(first, name="else")
+    new = replace(old, rows=(other, more, again), size="small", absent={})  # type: ignore[type-var]
     made = report.renewed(old, new, ["page"])
-    assert made.rows == (again, *others, more)
-    assert (made.size, made.absent) == ("small", {})
+    assert made.rows == (again, *others, other, more)
+    assert (made.size, made.absent) == (report.SEVERAL, {})
+    assert report.renewed(old, old, []).size == old.size
+    small, large = (replace(first, name=f"reads, {count} stored") for count in (10, 2_000))
+    old = replace(old, rows=(small, *others))  # type: ignore[type-var]
+    assert report.renewed(old, replace(old, rows=(large,)), []).rows == (small, large, *others)
 
 
 def test_a_run_is_the_same_when_it_is_read_again(report: ModuleType, one_run: object) -> None:
