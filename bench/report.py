@@ -14,8 +14,8 @@ PLOT = "images/growth.svg"
 """Beside the page."""
 BEGIN, END = "<!-- speed -->", "<!-- /speed -->"
 """Between them the README has its table."""
-SEVERAL = ("5 rounds or more, in several runs; a row says of how many events it tells, and of how many seconds where that "
-           "matters.")
+SEVERAL = ("5 rounds or more, in several runs; a row says of how many events it tells, and of how many seconds where "
+           "that matters.")
 """Of what was measured how much, where some rows were measured anew otherwise."""
 UNMEASURED = "Not measured yet: `make bench` does it, and writes the table here."
 CHIEF = (
