@@ -6,6 +6,7 @@ out. With ``run.py --store FOLDER`` the filled stores are kept, and the next run
 """
 
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -53,7 +54,9 @@ def copied(size: Size, count: int) -> Iterator[Path]:
     kept = size.store / str(count)
     _fill(kept, count)
     with tempfile.TemporaryDirectory(dir=size.store) as folder:
-        yield shutil.copytree(kept, Path(folder) / "data")
+        data = shutil.copytree(kept, Path(folder) / "data")
+        os.sync()  # or the first commit would wait until the whole copy is on the disk
+        yield data
 
 
 def _fill(kept: Path, count: int) -> None:

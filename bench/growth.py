@@ -20,8 +20,7 @@ from row import Place, Row, Size
 from served import served
 
 SETTLE_S = 2.0
-NOTE = ("The same 30 days in every store; see “growth” for the plot. The append is the first one after a start, for "
-        "which DuckDB reads what it knows of every row group: about a second with 100,000,000 events, once.")
+NOTE = "The same 30 days in every store; see “growth” for the plot."
 
 
 @dataclass(frozen=True)
