@@ -4,11 +4,13 @@ The server observes its own requests by it, and ``crossfade.tracking`` those of 
 """
 
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 
 CLIENT_GONE = 499
 """What is recorded where the client left before its answer: no error of ours."""
 FAILED = 500
+NO_CONTENT = 204
+JSON = (b"content-type", b"application/json")
 
 Message = MutableMapping[str, object]
 Receive = Callable[[], Awaitable[Message]]
@@ -93,6 +95,18 @@ class _Exchange:
         if not self._done:
             self._done = True
             self._record(status, self._timer() - self._began)
+
+
+def encoded(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI has them."""
+    return [(name.lower().encode(), value.encode()) for name, value in headers]
+
+
+async def answer(send: Send, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> None:
+    """Sends a whole answer, with its length; a 204 has none."""
+    length = [] if status == NO_CONTENT else [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, *length]})
+    await send({"type": "http.response.body", "body": body})
 
 
 def is_event_stream(headers: object) -> bool:

@@ -284,8 +284,10 @@ class _Look:
 
 def _beginning(rows: Sequence[object], fields: Sequence[Field]) -> int:
     """The first row with any value; 0 if there is none."""
-    columns = [[is_gap(getattr(row, field.name, None)) for row in rows] for field in fields]
-    return min((column.index(False) for column in columns if False in column), default=0)
+    names = [field.name for field in fields]
+    return next((
+        number for number, row in enumerate(rows) if any(not is_gap(getattr(row, name, None)) for name in names)
+    ), 0)
 
 
 def _row_name(row: object, number: int, shape: Shape) -> str:

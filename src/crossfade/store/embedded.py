@@ -332,7 +332,8 @@ class EmbeddedStore:
                 log.warning("store: the event store was opened anew")
             yield
         except (duckdb.Error, OSError) as error:
-            self._broken = self._broken or breaks(error)
+            if breaks(error):
+                self._broken = True
             trouble = None if segment is None else trouble_with(segment)
             if trouble is not None:
                 raise SegmentUnreadable(trouble) from error
@@ -398,7 +399,8 @@ class EmbeddedStore:
             cursor.execute(self._sql[statement], {**parameters, **look(UNKNOWN)})
 
     def _unanswered(self, error: duckdb.Error) -> StoreError:
-        self._broken = self._broken or breaks(error)  # the loader's thread opens the file anew
+        if breaks(error):
+            self._broken = True  # the loader's thread opens the file anew
         return StoreError(f"the event store did not answer: {first_line(error)}")
 
 

@@ -7,7 +7,7 @@ from typing import cast
 
 import msgspec
 
-from crossfade.core.asgi import App, Message, Receive, Send
+from crossfade.core.asgi import JSON, NO_CONTENT, App, Message, Receive, Send, answer, encoded
 from crossfade.followers import Followers, UnknownFollower
 from crossfade.keys import Verifier
 
@@ -38,10 +38,9 @@ class Acks:
         try:
             await self._take(receive)
         except HTTPError as error:
-            told = [(name.lower().encode(), value.encode()) for name, value in error.headers().items()]
-            await _answer(send, error.status, error.body(), [(b"content-type", b"application/json"), *told])
+            await answer(send, error.status, [JSON, *encoded(error.headers().items())], error.body())
         else:
-            await _answer(send, 204, b"", [])
+            await answer(send, NO_CONTENT, [], b"")
 
     async def _take(self, receive: Receive) -> None:
         body, more = b"", True
@@ -59,9 +58,3 @@ class Acks:
             raise HTTPError(400, "malformed", f"this is no acknowledgement: {error}") from None
         except UnknownFollower as error:
             raise HTTPError(404, "unknown_follower", str(error)) from None
-
-
-async def _answer(send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]]) -> None:
-    length = [(b"content-length", str(len(body)).encode())] if status != 204 else []
-    await send({"type": "http.response.start", "status": status, "headers": headers + length})
-    await send({"type": "http.response.body", "body": body})

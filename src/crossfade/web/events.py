@@ -14,7 +14,7 @@ from typing import cast
 import msgspec
 import structlog
 
-from crossfade.core.asgi import Message, Receive, Send
+from crossfade.core.asgi import JSON, Message, Receive, Send, answer, encoded
 from crossfade.core.envelope import Malformed
 from crossfade.ingest import BATCH_CALLS, SINGLE_CALLS, Ingest, Taken, TooLarge
 from crossfade.journal import JournalFailed, JournalFull
@@ -24,7 +24,6 @@ from .errors import HTTPError, unexpected
 
 PREFIX = "/v1/"
 CALLS = BATCH_CALLS | SINGLE_CALLS
-JSON_TYPE = (b"content-type", b"application/json")
 MAX_DIGITS = 15
 """Digits of a content-length that is not absurd."""
 
@@ -53,10 +52,7 @@ class Events:
             log.exception("events: a request failed", path=scope["path"])
             failure = unexpected()
             status, body, more = failure.status, failure.body(), failure.headers()
-        headers = [JSON_TYPE, (b"content-length", str(len(body)).encode())]
-        headers += [(name.lower().encode(), value.encode()) for name, value in more.items()]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await answer(send, status, [JSON, *encoded(more.items())], body)
 
     async def _answer(self, scope: Message, receive: Receive) -> bytes:
         call = str(scope["path"])[len(PREFIX):].strip("/")

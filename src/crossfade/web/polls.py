@@ -11,8 +11,8 @@ from litestar import Litestar, Request
 from litestar.datastructures import ResponseHeader
 from litestar.types import HTTPScope
 
+from crossfade.core.asgi import JSON, Message, Receive, Send, answer, encoded
 from crossfade.core.asgi import App as ASGIApp
-from crossfade.core.asgi import Message, Receive, Send
 
 from .api import live_json, viewer_of
 from .auth import app_of, readable
@@ -30,17 +30,14 @@ class Polls:
         """``headers``: what every answer of the server says."""
         self._litestar = others
         self._others = cast("ASGIApp", others)
-        self._headers = [(b"content-type", b"application/json"),
-                         *((each.name.lower().encode(), str(each.value).encode()) for each in headers)]
+        self._headers = [JSON, *encoded((each.name, str(each.value)) for each in headers)]
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         body = await self._answer(scope) if scope["method"] == "GET" else None
         if body is None:
             await self._others(scope, receive, send)
             return
-        headers = [*self._headers, (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await answer(send, 200, self._headers, body)
 
     async def _answer(self, scope: Message) -> bytes | None:
         request: AppRequest = Request(cast("HTTPScope", {**scope, "litestar_app": self._litestar}))
