@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import structlog
 
-from crossfade.archive import Archive
+from crossfade.archive import PACK_BYTES, Archive
 from crossfade.core.clock import DAY, SECOND, Clock
 from crossfade.journal import Journal, Segment
 from crossfade.store.port import EventStore, SegmentUnreadable
@@ -68,6 +68,7 @@ class Loader:
         self._kept_at = time.monotonic()
         self._told_at = float("-inf")
         self._tidied_at = 0
+        self._unpacked = 0
         self._tries = 0
         self.trouble: str | None = None
         """Why the last segment could not be loaded, while that lasts."""
@@ -141,6 +142,7 @@ class Loader:
             if quarantined:
                 log.error("loader: lines were quarantined", segment=segment.number, lines=quarantined)
         self._journal.loaded(segment)
+        self._unpacked += segment.bytes
         self._tries = 0
         return True
 
@@ -230,19 +232,25 @@ class Loader:
                 log.exception("loader: a follower failed")
 
     def _keep(self) -> None:
-        """Upkeep, when it is quiet or long overdue."""
+        """Upkeep when it is quiet or long overdue; packing when a pack is full, or many would keep events waiting."""
+        if self._unpacked >= PACK_BYTES:
+            self._upkeep(self._pack)
         now = time.monotonic()
         quiet = now - self._busy_since >= QUIET
         if now - self._kept_at < (QUIET if quiet else UPKEEP_EVERY):
             return
         self._kept_at = now
-        for step in (self._store.rest, self._pack, self._forget_packs, self._daily):
+        self._upkeep(self._store.rest, self._pack, self._forget_packs, self._daily)
+
+    def _upkeep(self, *steps: Callable[[], object]) -> None:
+        for step in steps:
             try:
                 step()
             except Exception:
                 log.exception("loader: upkeep failed")
 
     def _pack(self) -> None:
+        self._unpacked = 0
         self._archive.pack(self._store.last_segment())
 
     def _forget_packs(self) -> None:

@@ -269,6 +269,17 @@ def test_a_run_repairs_minutes_days_and_statistics(house):
     assert house.state.daily_stats(house.days.of(NOON - DAY), house.days.of(NOON - DAY)).popitem()[1].files == 1
 
 
+def test_a_run_repairs_who_signed_in(house):
+    """Of a closed day by its hours, of today as the dashboard would show the last hour."""
+    house.load((NOON - DAY, "auth_success"), (NOON - HOUR // 2, "auth_success"))
+    house.spoil("INSERT INTO sign_ins SELECT minute, 'ghost', first, last FROM sign_ins")
+    assert house.run().disagreeing == 2
+    done = house.run(repair=True)
+    assert (done.disagreeing, done.repaired) == (0, 2)
+    assert [entry.old for entry in house.state.audit()] == ["activeUsers=2"] * 2
+    assert house.store.signed_in(0, NOON) == 1
+
+
 def test_a_repair_that_cannot_be_done_ends_the_run_with_the_reason(house):
     house.load((NOON - DAY, "e"))
     house.spoil("UPDATE minute_rollup SET n = n + 1")

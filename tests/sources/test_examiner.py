@@ -99,8 +99,11 @@ def test_users_are_told_apart_by_the_store_as_by_the_recount(house, day):
     house.spoil("UPDATE events SET user_id = 'user 0' WHERE user_id = 'user 1' AND rowid IN (SELECT min(rowid) FROM "
                 "events WHERE user_id = 'user 1')")
     assert house.wrong_days(day) == []
-    house.store.distinct_users = lambda *_: 4
-    assert house.wrong_days(day) == [("hour", "businessMetrics", "activeUsers", 4, 3)]
+    house.spoil("DELETE FROM sign_ins WHERE user_id = 'user 1'")
+    house.spoil("INSERT INTO sign_ins SELECT minute + 60, 'ghost', first + ?, last + ? FROM sign_ins LIMIT 1",
+                HOUR, HOUR)
+    assert house.wrong_days(day) == [("hour", "businessMetrics", "activeUsers", 2, 3),
+                                     ("hour", "businessMetrics", "activeUsers", 1, 0)]
 
 
 def test_statistics_that_are_not_counted_yet_are_waited_for(house, day):

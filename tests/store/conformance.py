@@ -85,9 +85,9 @@ class Oracle:
     def counts(self, since: int, until: int) -> dict[str, int]:
         return dict(Counter(item.event for item in self.kept.values() if since <= item.ts < until))
 
-    def users(self, event: str, since: int, until: int) -> int:
+    def signed_in(self, since: int, until: int) -> int:
         return len({item.user for item in self.kept.values()
-                    if item.event == event and since <= item.ts < until and item.user})
+                    if item.event == "auth_success" and since <= item.ts < until and item.user})
 
     def days(self) -> dict[date, dict[str, int]]:
         found: dict[date, Counter[str]] = defaultdict(Counter)
@@ -159,7 +159,7 @@ class Conformance:
     def test_an_empty_store_has_nothing(self, store: EventStore) -> None:
         assert store.last_segment() == 0
         assert store.counts(0, BASE) == {}
-        assert store.distinct_users("auth_success", 0, BASE) == 0
+        assert store.signed_in(0, BASE) == 0
         assert store.days(date(1973, 1, 1), date(2999, 1, 1)) == {}
         assert store.days_touched(0) == {}
         assert store.scan_events(0) == []
@@ -301,14 +301,14 @@ class Conformance:
         assert load(store, tmp_path, 3, [Item("b", BASE)]).stored == 1
 
     def test_forgetting_takes_raw_events_and_leaves_what_was_counted(self, store: EventStore, tmp_path: Path) -> None:
-        items = [Item(str(age), BASE - age * DAY, user=str(age)) for age in range(10)]
+        items = [Item(str(age), BASE - age * DAY, event="auth_success", user=str(age)) for age in range(10)]
         load(store, tmp_path, 1, items)
         assert store.forget(BASE - 4 * DAY) == 5
         assert store.forget(BASE - 4 * DAY) == 0
         store.rest()
-        assert store.distinct_users("file_processed", 0, BASE + 1) == 5
-        assert sum(day["file_processed"] for day in store.days(date(1973, 1, 1), date(2999, 1, 1)).values()) == 10
-        assert store.counts(BASE - 20 * DAY, BASE + MINUTE) == {"file_processed": 10}
+        assert store.signed_in(0, BASE + 1) == 5
+        assert sum(day["auth_success"] for day in store.days(date(1973, 1, 1), date(2999, 1, 1)).values()) == 10
+        assert store.counts(BASE - 20 * DAY, BASE + MINUTE) == {"auth_success": 10}
         assert load(store, tmp_path, 2, [items[0], Item("new", BASE)]) == Loaded(2, 1, 1, 0)
         assert store.status().stored == 11
 
@@ -373,6 +373,16 @@ class Conformance:
             finally:
                 store.close()
 
+    def test_sign_ins_are_told_of_a_minute_at_the_least(self, store: EventStore, tmp_path: Path) -> None:
+        load(store, tmp_path, 1, [Item(str(second), BASE + second * SECOND, event="auth_success", user="ann")
+                                  for second in (10, 50)])
+        for first, told in ((0, 1), (10, 1), (11, 1), (50, 1), (51, 0)):
+            assert store.signed_in(BASE + first * SECOND, BASE + first * SECOND + MINUTE) == told
+        for last, told in ((50, 1), (11, 1), (10, 0), (0, 0)):
+            assert store.signed_in(BASE + last * SECOND - MINUTE, BASE + last * SECOND) == told
+        with pytest.raises(ValueError, match="a minute at the least"):
+            store.signed_in(BASE + 20 * SECOND, BASE + 40 * SECOND)
+
     def test_a_repair_leaves_alone_what_nobody_can_count_any_more(self, store: EventStore, tmp_path: Path) -> None:
         items = [Item(str(age), BASE - age * DAY) for age in range(10)]
         load(store, tmp_path, 1, items)
@@ -407,7 +417,8 @@ def agree(store: EventStore, oracle: Oracle, spans: Iterable[tuple[int, int]]) -
     """Every question has the oracle's answer."""
     for since, until in (*spans, (0, BASE + 1_000 * DAY), (BASE, BASE), (BASE + 1, BASE + MINUTE - 1)):
         assert store.counts(since, until) == oracle.counts(since, until)
-        assert store.distinct_users("auth_success", since, until) == oracle.users("auth_success", since, until)
+        if until - since >= MINUTE:
+            assert store.signed_in(since, until) == oracle.signed_in(since, until)
     days = oracle.days()
     assert store.days(date(1970, 1, 1), date(3000, 1, 1)) == days
     for day in list(days)[:3]:

@@ -55,11 +55,15 @@ def test_rollups_are_the_raw_events_counted(tmp_path):
     dice = random.Random(7)
     store = EmbeddedStore(tmp_path / "e", Days("Europe/Berlin"))
     for number in range(1, 6):
-        items = [Item(f"{dice.randrange(300)}", BASE - dice.randrange(900 * DAY), event=dice.choice("ab"))
+        items = [Item(f"{dice.randrange(300)}", BASE - dice.randrange(dice.choice((900 * DAY, MINUTE))),
+                      event=dice.choice(("a", "auth_success")), user=dice.choice(("", "ann", "bob")))
                  for _ in range(100)]
         load(store, tmp_path, number, items)
         assert ask(store, "SELECT minute, event, n FROM minute_rollup ORDER BY ALL") == ask(
             store, "SELECT CAST(ts // 60000000 AS INTEGER), event, count(*) FROM events GROUP BY ALL ORDER BY ALL")
+        assert ask(store, "FROM sign_ins ORDER BY ALL") == ask(
+            store, "SELECT CAST(ts // 60000000 AS INTEGER), user_id, min(ts), max(ts) FROM events "
+                   "WHERE event = 'auth_success' AND user_id IS NOT NULL GROUP BY ALL ORDER BY ALL")
     assert sorted(ask(store, "SELECT day, event, sum(n) FROM day_rollup GROUP BY ALL")) == sorted(
         (day, event, n) for day, found in store.days(date(1973, 1, 1), date(3000, 1, 1)).items()
         for event, n in found.items())
@@ -111,7 +115,6 @@ def test_what_is_asked_while_old_events_are_forgotten_is_asked_again(tmp_path, m
         return row
 
     monkeypatch.setattr(store._horizon, "since", look)
-    assert store.distinct_users("file_processed", BASE, BASE + 1) == 0
     assert sum(len(part) for part in store.raw(BASE, BASE + 1)) == 1
     assert looked == [2 * ROW_GROUP]
     assert store.counts(BASE - 7, BASE + 7) == {"file_processed": 1}
@@ -123,14 +126,16 @@ def test_what_is_asked_while_old_events_are_forgotten_is_asked_again(tmp_path, m
     store.close()
 
 
-def test_a_store_of_before_the_marks_is_given_one(tmp_path):
+def test_a_store_of_before_the_marks_and_the_sign_ins_is_given_them(tmp_path):
     store = EmbeddedStore(tmp_path / "e", Days())
-    load(store, tmp_path, 1, [Item("a", BASE), Item("b", BASE - DAY)])
+    load(store, tmp_path, 1, [Item("a", BASE, user="ann"), Item("b", BASE - DAY, event="auth_success", user="ann")])
     ask(store, "DROP TABLE marks")
+    ask(store, "DROP TABLE sign_ins")
     ask(store, "UPDATE meta SET value = '2' WHERE name = 'schema'")
     store.close()
     store = EmbeddedStore(tmp_path / "e", Days())
     assert ask(store, "FROM marks") == [(2, 1, BASE, BASE)]
+    assert ask(store, "FROM sign_ins") == [((BASE - DAY) // MINUTE, "ann", BASE - DAY, BASE - DAY)]
     assert (store._horizon.rows, store._horizon.since(BASE), store._horizon.since(BASE + 1)) == (2, 0, 2)
     assert load(store, tmp_path, 2, [Item("a", BASE), Item("c", BASE)]).stored == 1
     assert store.counts(BASE, BASE + 1) == {"file_processed": 2}

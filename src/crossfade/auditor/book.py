@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from crossfade.core.clock import DAY, MINUTE, SECOND, Clock, iso
 from crossfade.core.days import Days
 from crossfade.core.recounted import Recounted
-from crossfade.sources.examiner import Examined, Examiner
+from crossfade.sources.examiner import USERS, Examined, Examiner
 from crossfade.state.recounts import RecountedDay, Replaced
 from crossfade.state.repository import State
 from crossfade.store.port import EventStore
@@ -109,12 +109,13 @@ class Book:
 
     def mend(self, wrong: Sequence[Recounted], who: str) -> None:
         """Has the rollups and the statistics counted anew that do not agree, and says so in the audit log before."""
-        rollups = [window for window in wrong if window.kind in {"minute", "day"}]
+        rollups = [window for window in wrong if _rolled_up(window)]
         rows = {self._days.of(window.start) for window in wrong if window.kind == "statistics"}
-        self._record([window for window in wrong if window.kind in {"minute", "day", "statistics"}], who)
+        self._record([window for window in wrong if _rolled_up(window) or window.kind == "statistics"], who)
         if rollups:
             self._repair(
-                {window.start // MINUTE for window in rollups if window.kind == "minute"},
+                {minute for window in rollups if window.kind != "day"
+                 for minute in range(window.start // MINUTE, -(-window.end // MINUTE))},
                 {self._days.of(window.start) for window in rollups if window.kind == "day"},
             )
         if rows or rollups:
@@ -157,6 +158,11 @@ class Book:
             log.error("auditor: more figures are not what was counted", more=len(wrong) - LOGGED)
         if new:
             self._emit(new)
+
+
+def _rolled_up(window: Recounted) -> bool:
+    """Whether it is of a rollup's own span: the last 24 hours are told minute by minute as well, but for the users."""
+    return window.kind in {"minute", "day"} or window.field == USERS
 
 
 def _news(windows: Iterable[Recounted], row: RecountedDay | None, doubted: Container[_Window],

@@ -29,7 +29,7 @@ class RealBusiness:
             raise SourceError("events from before the start are still being loaded")
         counts, users, scans = await asyncio.gather(
             asyncio.to_thread(self._store.counts, now - DAY, now),
-            asyncio.to_thread(self._store.distinct_users, "auth_success", now - HOUR, now),
+            asyncio.to_thread(self._store.signed_in, now - HOUR, now),
             asyncio.to_thread(self._state.running_scans, now - self._scan_timeout),
         )
         return Sample(

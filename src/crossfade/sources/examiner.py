@@ -19,6 +19,8 @@ from crossfade.store.port import EventStore, MinuteCounts
 from .recount import SIGN_IN, by_day, day_size, minute_values, minute_windows, window
 from .witness import Told, Witnesses
 
+USERS = "activeUsers"
+"""The one figure of single persons, not of counts."""
 TRIES = 5
 """How often a figure is read again because events came in meanwhile."""
 
@@ -65,7 +67,7 @@ class Examiner:
         return examined
 
     def closed_days(self, days: Sequence[date]) -> Examined:
-        """Compares consecutive days: their minutes, their counts, their statistics, and one hour's users each."""
+        """Compares consecutive days: their minutes, their counts, their statistics, and the users of their hours."""
         first, last = min(days), max(days)
         since, until = self._days.start(first), self._days.bounds(last)[1]
         before = self._store.last_segment()
@@ -102,7 +104,7 @@ class Examiner:
         for _ in range(TRIES):
             segment = self._store.last_segment()
             counts = self._store.counts(at - DAY, at)
-            users = self._store.distinct_users(SIGN_IN, at - HOUR, at)
+            users = self._store.signed_in(at - HOUR, at)
             minutes = self._store.minutes(at - at % HOUR - DAY, at - at % HOUR + HOUR)
             if self._store.last_segment() == segment:
                 break
@@ -124,7 +126,7 @@ class Examiner:
         return [
             *window((at - DAY, at), counts, found, component="businessMetrics", kind="figures", total=found.total(),
                     witness="raw events", at=now),
-            *window((at - HOUR, at), {"activeUsers": users}, {"activeUsers": len(seen)},
+            *window((at - HOUR, at), {USERS: users}, {USERS: len(seen)},
                     component="businessMetrics", kind="figures", total=len(seen), witness="raw events", at=now),
         ]
 
@@ -187,17 +189,19 @@ class Examiner:
         return [end for at, text in told if (end := self._read_end(at, text)) is not None]
 
     def _users(self, day: date, told: Told, segment: int) -> list[Recounted]:
-        """The day's hour with the most users. To look at every hour would cost the store more than the counting."""
-        start, end = self._days.bounds(day)
-        hours = [hour for hour in told.count.users if start <= hour * HOUR and (hour + 1) * HOUR <= end]
-        if not hours:
+        """Who signed in, in each hour that lies within the day."""
+        if not told.count.detailed:
             return []
-        hour = max(hours, key=lambda hour: (len(told.count.users[hour]), hour))
+        start, end = self._days.bounds(day)
+        hours = range(-(-start // HOUR), end // HOUR)
+        return [found for hour in hours for found in self._users_of(hour, told, segment)]
+
+    def _users_of(self, hour: int, told: Told, segment: int) -> list[Recounted]:
         span = hour * HOUR, (hour + 1) * HOUR
-        reported = self._store.distinct_users(SIGN_IN, *span)
-        seen, witness = len(told.count.users[hour]), told.witness
+        reported = self._store.signed_in(*span)
+        seen, witness = len(told.count.users.get(hour, ())), told.witness
         if seen != reported and witness == "journal":  # which may have told of repeats
             again = self._witnesses.by_raw_events(MinuteCounts(segment, {}), *span)
             seen, witness = len(again.count.users.get(hour, ())), again.witness
-        return window(span, {"activeUsers": reported}, {"activeUsers": seen}, component="businessMetrics", kind="hour",
+        return window(span, {USERS: reported}, {USERS: seen}, component="businessMetrics", kind="hour",
                       total=seen, witness=witness, at=self._clock.now())

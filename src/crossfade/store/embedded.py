@@ -172,6 +172,7 @@ class EmbeddedStore:
         self._do("count_minutes")
         self._do("merge_minutes")
         self._do("merge_days", {"segment": number, "days": days, "starts": [self._days.start(day) for day in days]})
+        self._do("merge_sign_ins")
 
     def _keep_refused(self, number: int, refused: Sequence[Refused]) -> None:
         self._do("quarantine", {
@@ -202,10 +203,12 @@ class EmbeddedStore:
                          lambda horizon: {"from": horizon.since(since), "tail_from": horizon.since(tail_start)})
         return {str(event): int(n) for event, n in rows}
 
-    def distinct_users(self, event: str, since: int, until: int) -> int:
-        """How many users did it; events without a user id aside."""
-        return int(self._ask("distinct_users", {"event": event, "since": since, "until": until},
-                             from_moment(since))[0][0])
+    def signed_in(self, since: int, until: int) -> int:
+        """How many users signed in (``auth_success``), over a minute at the least; events without a user id aside."""
+        if until - since < MINUTE:
+            raise ValueError("sign-ins are told of a minute at the least")
+        return int(self._ask("signed_in", {"since": since, "until": until, "first": since // MINUTE,
+                                           "final": (until - 1) // MINUTE})[0][0])
 
     def days(self, first: date, last: date) -> dict[date, dict[str, int]]:
         """Events by day and name, for the days that have any."""
@@ -278,9 +281,10 @@ class EmbeddedStore:
 
     def _recount_minutes(self, minutes: Sequence[int]) -> None:
         if minutes:
-            self._do("drop_minutes", {"minutes": minutes})
-            self._do("recount_minutes", {"minutes": minutes, "since": minutes[0] * MINUTE,
-                                         "until": (minutes[-1] + 1) * MINUTE})
+            span = {"since": minutes[0] * MINUTE, "until": (minutes[-1] + 1) * MINUTE}
+            for rollup in ("minutes", "sign_ins"):
+                self._do(f"drop_{rollup}", {"minutes": minutes})
+                self._do(f"recount_{rollup}", {"minutes": minutes, **span})
 
     def _recount_days(self, days: Sequence[date]) -> None:
         if days:
@@ -305,6 +309,7 @@ class EmbeddedStore:
                 return 0
             self._horizon = UNKNOWN
             self._do("note_forgotten", {"before": before})
+            self._do("forget_sign_ins", {"before": before})
             return self._do("forget", {"before": before})
 
     def settle(self, before: int) -> int:

@@ -123,8 +123,11 @@ class EventStore(Protocol):
     def counts(self, since: int, until: int) -> Mapping[str, int]:
         """Events by name; names without any are absent. Exact as far back as raw events are kept."""
 
-    def distinct_users(self, event: str, since: int, until: int) -> int:
-        """How many users did it; events without a user id aside."""
+    def signed_in(self, since: int, until: int) -> int:
+        """How many users signed in (``auth_success``), over a minute at the least; events without a user id aside.
+
+        Exact as far back as raw events are kept. Raises ValueError for a shorter span.
+        """
 
     def days(self, first: date, last: date) -> Mapping[date, Mapping[str, int]]:
         """Events by day and name, both ends included, for the days that have any."""

@@ -11,7 +11,7 @@ from .connections import transaction
 from .port import StoreError, StoreTooNew
 from .sift import MAX_LINE
 
-SCHEMA = 3
+SCHEMA = 4
 
 
 def queries() -> dict[str, str]:

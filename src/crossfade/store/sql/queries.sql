@@ -151,6 +151,16 @@ ON r.day = i.day AND r.event = i.event
 WHEN MATCHED THEN UPDATE SET n = r.n + i.n, segment = $segment
 WHEN NOT MATCHED THEN INSERT VALUES (i.day, i.event, i.n, $segment)
 
+-- name: merge_sign_ins
+MERGE INTO sign_ins AS r
+USING (
+    SELECT CAST(ts // 60000000 AS INTEGER) AS minute, user_id, min(ts) AS first, max(ts) AS last FROM incoming
+    WHERE event = 'auth_success' AND user_id IS NOT NULL GROUP BY ALL
+) AS i
+ON r.minute = i.minute AND r.user_id = i.user_id
+WHEN MATCHED THEN UPDATE SET first = least(r.first, i.first), last = greatest(r.last, i.last)
+WHEN NOT MATCHED THEN INSERT VALUES (i.minute, i.user_id, i.first, i.last)
+
 -- name: advance
 UPDATE progress SET segment = $segment, stored = stored + $stored, duplicates = duplicates + $duplicates,
                     quarantined = quarantined + $quarantined
@@ -171,9 +181,11 @@ SELECT event, CAST(sum(n) AS BIGINT) FROM (
     SELECT event, count(*) FROM events WHERE rowid >= $tail_from AND ts >= $tail_start AND ts < $until GROUP BY event
 ) GROUP BY event
 
--- name: distinct_users
-SELECT count(DISTINCT user_id) FROM events
-WHERE rowid >= $from AND event = $event AND ts >= $since AND ts < $until
+-- name: signed_in
+-- Exact though the span begins and ends within a minute: who was last seen in the first minute after the span's begin,
+-- or first in the last minute before its end, signed in within it.
+SELECT count(DISTINCT user_id) FROM sign_ins
+WHERE minute >= $first AND minute <= $final AND last >= $since AND first < $until
 
 -- name: days
 SELECT day, event, CAST(sum(n) AS BIGINT) FROM day_rollup WHERE day BETWEEN $first AND $last GROUP BY ALL
@@ -204,6 +216,9 @@ SELECT segment, ts, properties FROM (SELECT * FROM found ORDER BY ts DESC LIMIT 
 
 -- name: forget
 DELETE FROM events WHERE ts < $before
+
+-- name: forget_sign_ins
+DELETE FROM sign_ins WHERE last < $before
 
 -- name: note_forgotten
 INSERT OR REPLACE INTO meta SELECT 'forgotten', CAST(greatest($before, coalesce(
@@ -240,6 +255,16 @@ DELETE FROM minute_rollup WHERE minute IN (SELECT unnest($minutes))
 INSERT INTO minute_rollup
 SELECT CAST(ts // 60000000 AS INTEGER) AS minute, event, count(*) FROM events
 WHERE ts >= $since AND ts < $until AND ts // 60000000 IN (SELECT unnest($minutes)) GROUP BY ALL
+
+-- name: drop_sign_ins
+DELETE FROM sign_ins WHERE minute IN (SELECT unnest($minutes))
+
+-- name: recount_sign_ins
+INSERT INTO sign_ins
+SELECT CAST(ts // 60000000 AS INTEGER) AS minute, user_id, min(ts), max(ts) FROM events
+WHERE ts >= $since AND ts < $until AND ts // 60000000 IN (SELECT unnest($minutes))
+    AND event = 'auth_success' AND user_id IS NOT NULL
+GROUP BY ALL
 
 -- name: drop_days
 DELETE FROM day_rollup WHERE day IN (SELECT unnest($days))
