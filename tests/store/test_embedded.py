@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND, iso
 from crossfade.core.days import Days
 from crossfade.core.report import REPORT
-from crossfade.store import embedded, horizon
+from crossfade.store import embedded, horizon, intake
 from crossfade.store.connections import ROW_GROUP
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.port import EventStore, Loaded, SegmentUnreadable, StoreBusy, StoreError, StoreTooNew
@@ -154,7 +154,7 @@ def test_a_path_may_hold_what_sql_holds_for_the_end_of_a_text(tmp_path):
 
 @pytest.mark.parametrize(("age", "recognised"), [(19, True), (20, False)])
 def test_a_retry_with_a_new_time_is_looked_for_among_so_many(store, tmp_path, monkeypatch, age, recognised):
-    monkeypatch.setattr(embedded, "RECENT", 20)
+    monkeypatch.setattr(intake, "RECENT", 20)
     load(store, tmp_path, 1, [Item("a", BASE - 900 * DAY)])
     for number in range(2, age + 2):
         load(store, tmp_path, number, [Item(f"x{number}", BASE)])
@@ -168,7 +168,7 @@ def test_a_retry_with_its_own_time_is_recognised_by_that_alone(tmp_path_factory,
     store = EmbeddedStore(folder / "e", Days())
     items = [Item(f"a{age}", BASE - age) for age in ages]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embedded, "RECENT", 1)
+        patch.setattr(intake, "RECENT", 1)
         load(store, folder, 1, items)
         load(store, folder, 2, [Item("x", BASE + HOUR)])
         assert load(store, folder, 3, items) == Loaded(3, 0, len(items), 0)
@@ -178,7 +178,7 @@ def test_a_retry_with_its_own_time_is_recognised_by_that_alone(tmp_path_factory,
 @pytest.mark.parametrize(("later", "recognised"), [(7 * DAY, True), (7 * DAY + 1, False)])
 def test_a_retry_without_a_time_is_looked_for_among_what_came_in_a_week(store, tmp_path, monkeypatch, later,
                                                                         recognised):
-    monkeypatch.setattr(embedded, "RECENT", 1)
+    monkeypatch.setattr(intake, "RECENT", 1)
     load(store, tmp_path, 1, [Item("a", None, BASE), Item("b", None, BASE)])
     assert load(store, tmp_path, 2, [Item("a", None, BASE + later)]).duplicates == recognised
 

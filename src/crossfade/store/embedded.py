@@ -1,24 +1,22 @@
 """The embedded event store: DuckDB, one file, one owning process, one loader thread, a cursor a reader."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 import duckdb
 import structlog
-from msgspec.structs import asdict
 
-from crossfade.core.clock import DAY, MINUTE
+from crossfade.core.clock import MINUTE
 from crossfade.core.days import Days
-from crossfade.core.ledger import Heard
 from crossfade.core.report import REPORT
 
 from . import accounts, schema
-from .accounts import Accounts
-from .connections import Connections, opened, transaction
-from .faults import UNFIT, CalendarError, StatementError, breaks, first_line, trouble_with
+from .connections import Connections, opened
+from .faults import UNFIT, breaks, first_line, trouble_with
 from .horizon import NOTHING, UNKNOWN, Horizon, Look, Mark, from_moment, from_segment
+from .intake import Intake
 from .port import (
     Ledger,
     Loaded,
@@ -33,22 +31,16 @@ from .port import (
     StoreError,
     StoreStatus,
 )
-from .sift import EARLIEST, LATEST, Refused, sift
-from .spans import cover
+from .sift import sift
+from .statements import Parameters, Statements
 
 log = structlog.get_logger(__name__)
 
-ARRIVAL_WINDOW = 7 * DAY
-"""How far back a message without a time of its own is looked for."""
-RECENT = 1_000_000
-"""Among how many of the last events a retry with a new time is looked for."""
 QUIET_WAL = 1 << 20
 """Bytes of write-ahead log that are worth a checkpoint when nothing else is to do."""
 SCANS_AT_ONCE = 10_000
 REPORTS_AT_ONCE = 20_000
 ROWS_AT_ONCE = 5_000
-
-_Parameters = Mapping[str, int | str | date | Sequence[int] | Sequence[str] | Sequence[date]]
 
 
 class EmbeddedStore:
@@ -64,7 +56,8 @@ class EmbeddedStore:
         self._memory_limit = memory_limit
         self._sql = schema.queries()
         self._broken = False
-        self._accounts = Accounts(self._all, self._do)
+        self._statements = Statements(lambda: self._connections.loader, self._sql)
+        self._intake = Intake(self._statements, days)
         try:
             self._connections = self._open()
         except duckdb.Error as error:
@@ -84,7 +77,7 @@ class EmbeddedStore:
         """
         with self._writing(path):
             try:
-                return self._load(number, path, ())
+                return self._intake.load(number, path, (), self._horizon)
             except UNFIT as error:
                 log.warning("store: a segment holds lines that cannot be stored",
                             segment=number, error=first_line(error))
@@ -92,97 +85,19 @@ class EmbeddedStore:
 
     def set_aside(self, number: int, lines: int, reason: str) -> None:
         """Goes on without a segment; its lines count as quarantined."""
-        with self._writing(), transaction(self._connections.loader):
-            if number > self._one("progress")[0]:
-                self._keep_refused(number, (Refused(0, reason, ""),))
-                self._advance(Loaded(number, 0, 0, lines))
+        with self._writing():
+            self._intake.set_aside(number, lines, reason)
 
     def _load_sifted(self, number: int, path: Path) -> Loaded:
         """Loads the good lines and quarantines the others."""
         fit = self._path.with_name("sifted.tsv")
         try:
             refused = sift(path, fit)
-            return self._load(number, fit, refused)
+            return self._intake.load(number, fit, refused, self._horizon)
         except UNFIT as error:
             raise SegmentUnreadable(f"{path.name}: {first_line(error)}") from error
         finally:
             fit.unlink(missing_ok=True)
-
-    def _load(self, number: int, path: Path, refused: Sequence[Refused]) -> Loaded:
-        with transaction(self._connections.loader):
-            if number <= self._one("progress")[0]:
-                return Loaded(number, 0, 0, 0)
-            self._do("read_segment", {"path": str(path.resolve())})
-            heard = self._hear()
-            lines, distinct, earliest, latest, latest_raw, first_arrival, tracked = self._one("measure_incoming")
-            arrivals = self._accounts.arrivals() if tracked else {}
-            stored, mark = 0, self._horizon.due()
-            if lines:
-                if earliest is None or earliest < EARLIEST or latest >= LATEST:
-                    raise CalendarError("an event's time is unknown, or lies before 1973 or after 3000")
-                stored = self._deduplicate(lines, distinct, first_arrival)
-            if stored:
-                self._store(number, self._days.of(earliest), self._days.of(latest))
-                self._keep(mark)
-            if arrivals or heard:
-                self._accounts.note(arrivals, heard)
-            if refused:
-                self._keep_refused(number, refused)
-            loaded = Loaded(number, stored, lines - stored, len(refused))
-            self._advance(loaded)
-        if stored:
-            self._horizon.grow(mark, stored, number, latest, latest_raw)
-        return loaded
-
-    def _keep(self, mark: Mark | None) -> None:
-        if mark is not None:
-            self._do("keep_mark", asdict(mark))
-
-    def _hear(self) -> list[Heard]:
-        try:
-            return self._accounts.hear()
-        except ValueError as error:
-            raise StatementError(f"a line without a message id and a name is no statement: {error}") from None
-
-    def _deduplicate(self, lines: int, distinct: int, first_arrival: int | None) -> int:
-        """Leaves in ``incoming`` only what the store does not hold; gives how many that are."""
-        if distinct < lines:
-            lines -= self._do("drop_repeats")
-        self._do("create_suspects")
-        for since, until in cover(self._all("spans_of_incoming")):
-            self._do("suspects_by_time", {"since": since, "until": until, "from": self._horizon.since_raw(since)})
-        if first_arrival is not None:
-            self._do("suspects_by_arrival", {"since": first_arrival - ARRIVAL_WINDOW})
-        self._do("suspects_by_recency", {"first": self._rows() - RECENT})
-        if self._one("count_suspects")[0]:
-            lines -= self._do("drop_known")
-        return lines
-
-    def _rows(self) -> int:
-        """How many rows of events there are, gaps of those that were deleted included."""
-        if self._horizon.rows is not None:
-            return self._horizon.rows
-        newest = self._one("newest_row")[0]
-        return 0 if newest is None else newest + 1
-
-    def _store(self, number: int, first: date, last: date) -> None:
-        """Puts ``incoming``, whose events lie in these days, where it belongs."""
-        days = list(self._days.between(first, last))
-        self._do("insert_events", {"segment": number})
-        self._do("count_minutes")
-        self._do("merge_minutes")
-        self._do("merge_days", {"segment": number, "days": days, "starts": [self._days.start(day) for day in days]})
-        self._do("merge_sign_ins")
-
-    def _keep_refused(self, number: int, refused: Sequence[Refused]) -> None:
-        self._do("quarantine", {
-            "segment": number, "lines": [line.line for line in refused],
-            "reasons": [line.reason for line in refused], "texts": [line.text for line in refused],
-        })
-
-    def _advance(self, loaded: Loaded) -> None:
-        self._do("advance", {"segment": loaded.segment, "stored": loaded.stored, "duplicates": loaded.duplicates,
-                             "quarantined": loaded.quarantined})
 
     # Questions
 
@@ -274,8 +189,8 @@ class EmbeddedStore:
 
     def repair(self, minutes: Collection[int], days: Collection[date]) -> None:
         """Counts rollups anew from the raw events, as far as these go back."""
-        with self._writing(), transaction(self._connections.loader):
-            forgotten = self._one("reach")[0] or 0
+        with self._writing(), self._statements.transaction():
+            forgotten = self._statements.one("reach")[0] or 0
             self._recount_minutes(sorted(minute for minute in set(minutes) if minute * MINUTE >= forgotten))
             self._recount_days(sorted(day for day in set(days) if self._days.start(day) >= forgotten))
 
@@ -283,14 +198,14 @@ class EmbeddedStore:
         if minutes:
             span = {"since": minutes[0] * MINUTE, "until": (minutes[-1] + 1) * MINUTE}
             for rollup in ("minutes", "sign_ins"):
-                self._do(f"drop_{rollup}", {"minutes": minutes})
-                self._do(f"recount_{rollup}", {"minutes": minutes, **span})
+                self._statements.do(f"drop_{rollup}", {"minutes": minutes})
+                self._statements.do(f"recount_{rollup}", {"minutes": minutes, **span})
 
     def _recount_days(self, days: Sequence[date]) -> None:
         if days:
             bounds = [self._days.bounds(day) for day in days]
-            self._do("drop_days", {"days": days})
-            self._do("recount_days", {"days": days, "starts": [start for start, _ in bounds],
+            self._statements.do("drop_days", {"days": days})
+            self._statements.do("recount_days", {"days": days, "starts": [start for start, _ in bounds],
                                       "ends": [end for _, end in bounds]})
 
     # Upkeep, by the loader's thread
@@ -303,19 +218,19 @@ class EmbeddedStore:
 
     def forget(self, before: int) -> int:
         """Deletes raw events before the moment; rollups stay. Gives how many."""
-        with self._writing(), transaction(self._connections.loader):
-            first = self._one("reach")[1]
+        with self._writing(), self._statements.transaction():
+            first = self._statements.one("reach")[1]
             if first is None or first >= before:
                 return 0
             self._horizon = UNKNOWN
-            self._do("note_forgotten", {"before": before})
-            self._do("forget_sign_ins", {"before": before})
-            return self._do("forget", {"before": before})
+            self._statements.do("note_forgotten", {"before": before})
+            self._statements.do("forget_sign_ins", {"before": before})
+            return self._statements.do("forget", {"before": before})
 
     def settle(self, before: int) -> int:
         """Adds up the trackers that were last heard of before the moment and are done; gives how many."""
-        with self._writing(), transaction(self._connections.loader):
-            return self._accounts.settle(before)
+        with self._writing():
+            return self._intake.settle(before)
 
     def close(self) -> None:
         self._connections.close()
@@ -353,29 +268,17 @@ class EmbeddedStore:
 
     def _look_back(self) -> Horizon:
         """What the marks tell, and the few rows after the last one."""
-        if self._all("meta", {"name": "forgotten"}):
+        if self._statements.all("meta", {"name": "forgotten"}):
             return UNKNOWN
-        marks = [Mark(*row) for row in self._all("marks")]
+        marks = [Mark(*row) for row in self._statements.all("marks")]
         last = marks[-1] if marks else NOTHING
-        rows, *rest = self._all("rows_since", {"from": last.row})[0]
+        rows, *rest = self._statements.all("rows_since", {"from": last.row})[0]
         return Horizon(marks, last if rows is None else last.joined(Mark(rows, *rest)))
 
     def _wal(self) -> Path:
         return self._path.with_name(self._path.name + ".wal")
 
-    def _do(self, statement: str, parameters: _Parameters | None = None) -> int:
-        """Runs a statement on the loader's connection; gives the number of rows it changed."""
-        row = self._connections.loader.execute(self._sql[statement], parameters or {}).fetchone()
-        return int(row[0]) if row and isinstance(row[0], int) else 0
-
-    def _one(self, statement: str) -> tuple:  # type: ignore[type-arg]
-        return self._all(statement)[0]
-
-    def _all(self, statement: str, parameters: _Parameters | None = None) -> list[tuple]:  # type: ignore[type-arg]
-        rows: list[tuple] = self._connections.loader.execute(self._sql[statement], parameters or {}).fetchall()  # type: ignore[type-arg]
-        return rows
-
-    def _stream(self, statement: str, parameters: _Parameters, look: Look) -> Iterator[list[tuple]]:  # type: ignore[type-arg]
+    def _stream(self, statement: str, parameters: Parameters, look: Look) -> Iterator[list[tuple]]:  # type: ignore[type-arg]
         """Asks on a cursor of its own, and takes the answer in parts."""
         try:
             with self._connections.cursor() as cursor:
@@ -385,7 +288,7 @@ class EmbeddedStore:
         except duckdb.Error as error:
             raise self._unanswered(error) from error
 
-    def _ask(self, statement: str, parameters: _Parameters | None = None, look: Look | None = None) -> list[tuple]:  # type: ignore[type-arg]
+    def _ask(self, statement: str, parameters: Parameters | None = None, look: Look | None = None) -> list[tuple]:  # type: ignore[type-arg]
         """Asks on a cursor of its own, beside the loader."""
         try:
             with self._connections.cursor() as cursor:
@@ -395,7 +298,7 @@ class EmbeddedStore:
             raise self._unanswered(error) from error
         return rows
 
-    def _execute(self, cursor: duckdb.DuckDBPyConnection, statement: str, parameters: _Parameters,
+    def _execute(self, cursor: duckdb.DuckDBPyConnection, statement: str, parameters: Parameters,
                  look: Look | None) -> None:
         """``look``: from which rows on. Where these have moved meanwhile, which they do once, it asks again."""
         horizon = self._horizon
