@@ -307,6 +307,21 @@ def test_bad_lines_do_not_stop_the_good_ones(house):
     assert house.store.status().quarantined == 1
 
 
+def test_a_pack_is_made_as_soon_as_it_is_full_however_busy_it_is(house, monkeypatch):
+    monkeypatch.setattr(loader_module, "QUIET", 3600)
+    monkeypatch.setattr(loader_module, "UPKEEP_EVERY", 3600)
+    line = len(f"1\t{NOW}\t0\t{iso(NOW)}\tm0\te\tu\t\t\t{{}}\t\t\n")
+    monkeypatch.setattr(loader_module, "PACK_BYTES", 2 * line)
+    kept = []
+    monkeypatch.setattr(house.store, "rest", lambda: kept.append("rested"))
+    monkeypatch.setattr(house.loader._archive, "pack", kept.append)
+    for segment in (1, 2, 3):
+        house.append()
+        house.loader.load_pending()
+        house.loader._keep()
+        assert kept == ([] if segment == 1 else [2])
+
+
 def test_upkeep_packs_what_is_loaded_rests_and_forgets(tmp_path, monkeypatch):
     monkeypatch.setattr(loader_module, "QUIET", 0.0)
     monkeypatch.setattr(loader_module, "PERIOD", 0.01)

@@ -9,10 +9,7 @@ from crossfade.core.ledger import NOTHING, Arrivals, Entry, Heard, Standing, add
 from crossfade.core.summed import summed
 
 from .port import Ledger
-
-Parameters = Mapping[str, int | str | Sequence[int] | Sequence[str]]
-Ask = Callable[[str, Parameters], list[tuple]]  # type: ignore[type-arg]
-Do = Callable[[str, Parameters], int]
+from .statements import Statements
 
 _decode_entry = msgspec.json.Decoder(Entry).decode
 _decode_standing = msgspec.json.Decoder(Standing).decode
@@ -20,34 +17,33 @@ _decode_nameless = msgspec.json.Decoder(dict[str, int]).decode
 
 
 class Accounts:
-    """Speaks to the store by its named statements."""
+    """For the thread that writes."""
 
-    def __init__(self, ask: Ask, do: Do) -> None:
-        """Both on the loader's connection."""
-        self._ask = ask
-        self._do = do
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
 
     def hear(self) -> list[Heard]:
         """Takes the statements out of ``incoming``. Raises ValueError when one is none."""
         heard = [Heard(source, received, line.decode_statement(text))
-                 for source, received, text in self._ask("statements", {})]
+                 for source, received, text in self._statements.all("statements")]
         if heard:
-            self._do("drop_statements", {})
+            self._statements.do("drop_statements")
         return heard
 
     def arrivals(self) -> dict[str, Arrivals]:
         """What is in ``incoming`` of each tracker, with repeats."""
         spans: dict[str, list[tuple[int, int]]] = {}
-        for tracker, first, last in self._ask("spans_of_trackers", {}):
+        for tracker, first, last in self._statements.all("spans_of_trackers"):
             spans.setdefault(tracker, []).append((first, last))
         return {
             tracker: Arrivals(source, received, lines, 0, tuple(sorted(spans.get(tracker, ()))))
-            for tracker, lines, received, source in self._ask("lines_of_trackers", {})
+            for tracker, lines, received, source in self._statements.all("lines_of_trackers")
         }
 
     def note(self, arrivals: Mapping[str, Arrivals], heard: Sequence[Heard]) -> None:
         """Enters it all, now that ``incoming`` is free of repeats."""
-        stored = {tracker: lines for tracker, lines, *_ in self._ask("lines_of_trackers", {})} if arrivals else {}
+        left = self._statements.all("lines_of_trackers") if arrivals else ()
+        stored = {tracker: lines for tracker, lines, *_ in left}
         told: dict[str, list[Heard]] = {}
         for one in heard:
             if one.statement.account is not None:
@@ -61,7 +57,7 @@ class Accounts:
                 came = msgspec.structs.replace(came, stored=stored.get(tracker, 0))
             entries.append(enter(known.get(tracker), came, told.get(tracker, ()), tracker))
         if entries:
-            self._do("put_entries", {
+            self._statements.do("put_entries", {
                 "trackers": trackers, "seen": [entry.last_seen for entry in entries],
                 "entries": [msgspec.json.encode(entry).decode() for entry in entries],
             })
@@ -69,18 +65,19 @@ class Accounts:
 
     def settle(self, before: int) -> int:
         """Adds up the trackers that were last heard of before the moment and of which nothing more will come."""
-        found = self._ask("old_entries", {"before": before})
+        found = self._statements.all("old_entries", {"before": before})
         settled = {tracker: entry for tracker, text in found if is_settled(entry := _decode_entry(text))}
         if settled:
             past = NOTHING
             for entry in settled.values():
                 past = add(past, stand(entry))
             self._add_to_past(len(settled), past, {})
-            self._do("forget_entries", {"trackers": sorted(settled)})
+            self._statements.do("forget_entries", {"trackers": sorted(settled)})
         return len(settled)
 
     def _known(self, trackers: Sequence[str]) -> dict[str, Entry]:
-        return {tracker: _decode_entry(text) for tracker, text in self._ask("entries", {"trackers": trackers})}
+        found = self._statements.all("entries", {"trackers": trackers})
+        return {tracker: _decode_entry(text) for tracker, text in found}
 
     def _note_nameless(self, heard: Sequence[Heard]) -> None:
         nameless: Mapping[str, int] = {}
@@ -90,16 +87,16 @@ class Accounts:
             self._add_to_past(0, NOTHING, nameless)
 
     def _add_to_past(self, trackers: int, standing: Standing, nameless: Mapping[str, int]) -> None:
-        count, before, refused = self._ask("past", {})[0]
-        self._do("put_past", {
+        count, before, refused = self._statements.one("past")
+        self._statements.do("put_past", {
             "trackers": count + trackers,
             "standing": msgspec.json.encode(add(_decode_standing(before), standing)).decode(),
             "nameless": msgspec.json.encode(summed(_decode_nameless(refused), nameless)).decode(),
         })
 
 
-def read(ask: Ask) -> Ledger:
+def read(ask: Callable[[str], list[tuple]]) -> Ledger:  # type: ignore[type-arg]
     """The ledger as it is."""
-    trackers, standing, nameless = ask("past", {})[0]
-    entries = tuple(_decode_entry(text) for (text,) in ask("all_entries", {}))
+    trackers, standing, nameless = ask("past")[0]
+    entries = tuple(_decode_entry(text) for (text,) in ask("all_entries"))
     return Ledger(entries, trackers, _decode_standing(standing), _decode_nameless(nameless))

@@ -30,7 +30,7 @@ class Intake:
     def __init__(self, statements: Statements, days: Days) -> None:
         self._statements = statements
         self._days = days
-        self._accounts = Accounts(statements.all, statements.do)
+        self._accounts = Accounts(statements)
 
     def load(self, number: int, path: Path, refused: Sequence[Refused], horizon: Horizon) -> Loaded:
         """Brings in the file, and notes the lines that were left out of it; a segment that is in changes nothing."""
