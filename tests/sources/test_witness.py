@@ -7,7 +7,7 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crossfade.core.clock import DAY, MINUTE
+from crossfade.core.clock import DAY, MINUTE, SECOND
 from crossfade.core.recounted import ALL
 from crossfade.journal import archive_files, segment_path
 from crossfade.sources import witness as witness_module
@@ -177,6 +177,7 @@ def test_whatever_is_repeated_late_or_forgotten_a_sound_store_agrees(tmp_path_fa
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(witness_module, "AT_ONCE", at_once)
+            patch.setattr(witness_module, "NAMES_AT_ONCE", max(at_once, 200))
             first = {}
             for number, batch in enumerate(batches):
                 if number == forgotten:
@@ -197,3 +198,22 @@ def test_whatever_is_repeated_late_or_forgotten_a_sound_store_agrees(tmp_path_fa
             assert house.wrong(BASE - 500 * DAY, BASE + DAY) == []
     finally:
         house.close()
+
+
+def test_what_a_minute_is_full_of_is_asked_for_bit_by_bit(house, monkeypatch):
+    """An answer that is read slowly keeps the store from tidying up."""
+    house.load(*(line(f"m{number}", BASE + number * SECOND) for number in range(60)))
+    monkeypatch.setattr(witness_module, "AT_ONCE", 10)
+    asked, raw = [], house.store.raw
+    monkeypatch.setattr(house.store, "raw", lambda since, until: asked.append((since, until)) or raw(since, until))
+    assert house.tell().minutes == {(M, "file_processed"): 60}
+    assert [until - BASE for _, until in asked] == [10 * MINUTE, *(SECOND * ten for ten in range(60, 0, -10))]
+
+
+def test_a_minute_with_too_many_events_for_the_journal_is_told_by_the_stored_ones(house, monkeypatch):
+    house.begin()
+    house.load(line("a", BASE), line("b", BASE + 1), line("c", BASE + MINUTE))
+    assert house.tell().witness == "journal"
+    monkeypatch.setattr(witness_module, "NAMES_AT_ONCE", 1)
+    assert house.tell().witness == "raw events"
+    assert house.tell(BASE + MINUTE, BASE + 2 * MINUTE).witness == "journal"

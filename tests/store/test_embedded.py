@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from crossfade.core.clock import DAY, HOUR, MINUTE, SECOND, iso
 from crossfade.core.days import Days
 from crossfade.core.report import REPORT
-from crossfade.store import embedded, horizon, intake
+from crossfade.store import connections, embedded, horizon, intake
 from crossfade.store.connections import ROW_GROUP
 from crossfade.store.embedded import EmbeddedStore
 from crossfade.store.port import EventStore, Loaded, SegmentUnreadable, StoreBusy, StoreError, StoreTooNew
@@ -304,6 +304,80 @@ def test_the_log_is_taken_in_when_it_is_worth_it(store, tmp_path):
     assert store.status().bytes > 0
 
 
+@pytest.fixture
+def renews(monkeypatch):
+    """After each row."""
+    monkeypatch.setattr(embedded, "RENEW_AFTER", 1)
+
+
+@pytest.mark.usefixtures("renews")
+def test_the_file_is_taken_up_anew_and_nothing_is_lost_or_forgotten(store, tmp_path):
+    for number in range(1, 6):
+        assert load(store, tmp_path, number, [Item("a", BASE), Item(f"b{number}", BASE)]).stored == 1 + (number == 1)
+        before = ask(store, "SELECT current_setting('memory_limit'), current_setting('lock_configuration')")
+        attached = ask(store, "SELECT database_oid FROM duckdb_databases() WHERE database_name = 'store'")
+        store.rest()
+        assert ask(store, "SELECT database_oid FROM duckdb_databases() WHERE database_name = 'store'") != attached
+        assert ask(store, "SELECT current_setting('memory_limit'), current_setting('lock_configuration')") == before
+        assert store.counts(0, BASE + 1) == {"file_processed": number + 1}
+        assert store.last_segment() == number
+    assert load(store, tmp_path, 6, [Item(f"c{row}", BASE) for row in range(ROW_GROUP)]).stored == ROW_GROUP
+    assert ask(store, "SELECT max(count) FROM pragma_storage_info('events')") == [(ROW_GROUP,)]
+
+
+@pytest.mark.usefixtures("renews")
+def test_the_file_is_not_let_go_while_a_question_is_asked(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(connections, "PATIENCE", 0)
+    monkeypatch.setattr(embedded, "ROWS_AT_ONCE", 10)
+    load(store, tmp_path, 1, [Item(f"a{number}", BASE) for number in range(10 * embedded.PARTS_AHEAD)])
+    answer = store.raw(0, BASE + 1)
+    told = len(next(answer))
+    attached = ask(store, "SELECT database_oid FROM duckdb_databases() WHERE database_name = 'store'")
+    store.rest()
+    assert ask(store, "SELECT database_oid FROM duckdb_databases() WHERE database_name = 'store'") == attached
+    assert told + sum(map(len, answer)) == 10 * embedded.PARTS_AHEAD
+    store.rest()
+    assert ask(store, "SELECT database_oid FROM duckdb_databases() WHERE database_name = 'store'") != attached
+
+
+@pytest.mark.usefixtures("renews")
+def test_an_answer_that_is_all_there_keeps_nobody_waiting_while_it_is_read(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(connections, "PATIENCE", 0)
+    monkeypatch.setattr(embedded, "ROWS_AT_ONCE", 10)
+    count = 10 * (embedded.PARTS_AHEAD - 1)
+    load(store, tmp_path, 1, [Item(f"a{number}", BASE) for number in range(count)])
+    answer = store.raw(0, BASE + 1)
+    told = len(next(answer))
+    store.rest()
+    assert store._taken == 0
+    assert told + sum(map(len, answer)) == count
+
+
+@pytest.mark.usefixtures("renews")
+def test_a_file_that_cannot_be_taken_up_again_makes_it_busy_until_it_can(store, tmp_path):
+    load(store, tmp_path, 1, [Item("a", BASE)])
+    file, away = tmp_path / "events.duckdb", tmp_path / "away"
+    attach = connections._attach
+
+    def gone(*told: object) -> None:
+        file.rename(away)
+        file.mkdir()
+        attach(*told)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(connections, "_attach", gone)
+        with pytest.raises(StoreBusy):
+            store.rest()
+    with pytest.raises(StoreError):
+        store.counts(0, BASE + 1)
+    with pytest.raises(StoreBusy):
+        store.rest()
+    file.rmdir()
+    away.rename(file)
+    assert load(store, tmp_path, 2, [Item("b", BASE)]).stored == 1
+    assert store.counts(0, BASE + 1) == {"file_processed": 2}
+
+
 def test_a_segment_that_could_not_be_committed_left_nothing_and_comes_in_later(store, tmp_path):
     load(store, tmp_path, 1, [Item("a", BASE)])
     statement = store._sql["merge_days"]
@@ -315,6 +389,7 @@ def test_a_segment_that_could_not_be_committed_left_nothing_and_comes_in_later(s
     assert load(store, tmp_path, 2, [Item("b", BASE)]) == Loaded(2, 1, 0, 0)
 
 
+@pytest.mark.usefixtures("renews")
 def test_questions_run_beside_the_loader_on_as_many_cursors_as_it_takes(store, tmp_path):
     load(store, tmp_path, 1, [Item(str(i), BASE + i * MINUTE) for i in range(100)])
     wrong: list[object] = []
@@ -331,6 +406,7 @@ def test_questions_run_beside_the_loader_on_as_many_cursors_as_it_takes(store, t
         thread.start()
     for number in range(2, 12):
         load(store, tmp_path, number, [Item(f"{number}/{i}", BASE + i * MINUTE) for i in range(100)])
+        store.rest()
     done.set()
     for thread in threads:
         thread.join()
@@ -421,8 +497,10 @@ LOADER = """
 import sys
 from pathlib import Path
 from crossfade.core.days import Days
+from crossfade.store import embedded
 from crossfade.store.embedded import EmbeddedStore
 
+embedded.RENEW_AFTER = 1
 folder = Path(sys.argv[1])
 store = EmbeddedStore(folder / "e", Days("Europe/Berlin"))
 for path in sorted(folder.glob("*.tsv"), key=lambda path: int(path.stem) if path.stem.isdecimal() else 0):

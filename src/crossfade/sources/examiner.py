@@ -201,7 +201,8 @@ class Examiner:
         reported = self._store.signed_in(*span)
         seen, witness = len(told.count.users.get(hour, ())), told.witness
         if seen != reported and witness == "journal":  # which may have told of repeats
-            again = self._witnesses.by_raw_events(MinuteCounts(segment, {}), *span)
+            minutes = MinuteCounts(segment, self._store.minutes(*span).counts)
+            again = self._witnesses.by_raw_events(minutes, *span)
             seen, witness = len(again.count.users.get(hour, ())), again.witness
         return window(span, {USERS: reported}, {USERS: seen}, component="businessMetrics", kind="hour",
                       total=seen, witness=witness, at=self._clock.now())

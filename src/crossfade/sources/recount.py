@@ -74,17 +74,28 @@ def detail(event: str, user_id: str | None, properties: str) -> str | None:
 
 
 def spans(minutes: Minutes, since: int, until: int, most: int) -> Iterator[tuple[int, int]]:
-    """Cuts ``[since, until)`` between minutes, each part of ``most`` events or a single minute; newest first."""
+    """Cuts ``[since, until)`` into parts of ``most`` events, if those of a minute are spread evenly; newest first."""
+    totals = per_minute(minutes)
+    end, held = until, 0
+    for minute in sorted(totals, reverse=True):
+        if held + totals[minute] <= most:
+            held += totals[minute]
+            continue
+        pieces = -(-totals[minute] // most)
+        for cut in range((minute + 1) * MINUTE, minute * MINUTE, -(MINUTE // pieces)):
+            if since < cut < end:
+                yield cut, end
+                end = cut
+        held = totals[minute] if pieces == 1 else most
+    yield since, end
+
+
+def per_minute(minutes: Minutes) -> Counter[int]:
+    """Events of each minute, whatever their name."""
     totals: Counter[int] = Counter()
     for (minute, _), n in minutes.items():
         totals[minute] += n
-    end, held = until, 0
-    for minute in sorted(totals, reverse=True):
-        if held and held + totals[minute] > most and since < (minute + 1) * MINUTE < end:
-            yield (minute + 1) * MINUTE, end
-            end, held = (minute + 1) * MINUTE, 0
-        held += totals[minute]
-    yield since, end
+    return totals
 
 
 def by_day(minutes: Minutes, zone: ZoneInfo) -> dict[date, Counter[str]]:

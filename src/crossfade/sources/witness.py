@@ -18,12 +18,16 @@ from crossfade.store.port import EventStore, MinuteCounts
 from crossfade.store.sift import fault
 
 from .kept import TROUBLES, Kept, Pace, readable
-from .recount import Count, Fact, detail, differing, spans
+from .recount import Count, Fact, detail, differing, per_minute, spans
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 100_000
-"""Events of a span that is read in one go; their ids are held in memory."""
+AT_ONCE = 20_000
+"""Stored events that are asked for in one go. The rest of a much longer answer waits in the store while this thread
+rests, and what changes meanwhile cannot be tidied up."""
+NAMES_AT_ONCE = 500_000
+"""Events of the journal that are read in one go: who they are is held in memory, 65 bytes each. A minute that has more
+is told by the stored events."""
 
 _Name = tuple[int, str]
 """A message: its source and its id."""
@@ -63,7 +67,8 @@ class Witnesses:
 
     def tell(self, reported: MinuteCounts, since: int, until: int) -> Told:
         """What happened in ``[since, until)``, as of the segment of what is reported. Raises StoreError."""
-        if self.catch_up(reported.segment) and self._kept.covers(since, reported.segment):
+        if (self.catch_up(reported.segment) and self._kept.covers(since, reported.segment)
+                and max(per_minute(reported.counts).values(), default=0) <= NAMES_AT_ONCE):
             try:
                 return self._by_journal(reported, since, until)
             except TROUBLES as error:
@@ -86,12 +91,12 @@ class Witnesses:
 
     def _by_journal(self, reported: MinuteCounts, since: int, until: int) -> Told:
         count = Count()
-        for begin, end in spans(reported.counts, since, until, AT_ONCE):
+        for begin, end in spans(reported.counts, since, until, NAMES_AT_ONCE):
             for facts in self._facts(begin, end, reported.segment):
                 count.take(facts, reported.segment)
                 self._pace()
         wrong = differing(reported.counts, count.minutes)
-        minutes = {**count.minutes, **self._asked_again(wrong, reported.segment)} if wrong else count.minutes
+        minutes = {**count.minutes, **self._asked_again(wrong, reported)} if wrong else count.minutes
         return Told("journal", {key: n for key, n in minutes.items() if n}, count)
 
     def _facts(self, since: int, until: int, through: int) -> Iterator[list[Fact]]:
@@ -111,7 +116,7 @@ class Witnesses:
             pairs = ((text, readable(text)) for text in texts)
             yield number, [(text, line) for text, line in pairs if line is not None and since <= line.ts < until]
 
-    def _asked_again(self, wrong: set[tuple[int, str]], through: int) -> dict[tuple[int, str], int]:
+    def _asked_again(self, wrong: set[tuple[int, str]], reported: MinuteCounts) -> dict[tuple[int, str], int]:
         """The true counts where journal and report disagree, message by message.
 
         Counted are messages that both know, those that the journal has and the store lost, and those that came with a
@@ -119,12 +124,12 @@ class Witnesses:
         """
         since, until = min(wrong)[0] * MINUTE, (max(wrong)[0] + 1) * MINUTE
         told: dict[tuple[int, str], set[_Name]] = defaultdict(set)
-        for _, pairs in self._lines(since, until, through):
+        for _, pairs in self._lines(since, until, reported.segment):
             for text, line in pairs:
                 if (line.ts // MINUTE, line.event) in wrong and fault(text) is None:
                     told[line.ts // MINUTE, line.event].add((line.source, line.message_id))
             self._pace()
-        stored = self._stored(wrong, since, until, through)
+        stored = self._stored(wrong, since, until, reported)
         unknown = {key: told[key] - stored[key].keys() for key in wrong}
         repeats = self._store.known({name for names in unknown.values() for name in names})
         return {
@@ -135,12 +140,13 @@ class Witnesses:
         }
 
     def _stored(self, wrong: set[tuple[int, str]], since: int, until: int,
-                through: int) -> dict[tuple[int, str], dict[_Name, int]]:
+                reported: MinuteCounts) -> dict[tuple[int, str], dict[_Name, int]]:
         """The stored messages of those minutes and names, with the segments that brought them."""
         stored: dict[tuple[int, str], dict[_Name, int]] = defaultdict(dict)
-        for rows in self._store.messages(since, until):
-            for segment, ts, event, source, message_id in rows:
-                if segment <= through and (ts // MINUTE, event) in wrong:
-                    stored[ts // MINUTE, event][source, message_id] = segment
-            self._pace()
+        for begin, end in spans(reported.counts, since, until, AT_ONCE):
+            for rows in self._store.messages(begin, end):
+                for segment, ts, event, source, message_id in rows:
+                    if segment <= reported.segment and (ts // MINUTE, event) in wrong:
+                        stored[ts // MINUTE, event][source, message_id] = segment
+                self._pace()
         return stored

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Lock
+from threading import Condition
 
 import duckdb
 
@@ -12,6 +12,8 @@ MOST_WAL = "128MB"
 ROW_GROUP = 61_440
 """Rows of a row group, half of what DuckDB would choose. An insert that fills one is written as it will lie in the
 file; a smaller one goes through the log first, which costs twice as much."""
+PATIENCE = 0.2
+"""Seconds for which a moment is waited for in which nothing is asked."""
 _NAME = "store"
 
 
@@ -21,22 +23,44 @@ class Connections:
     def __init__(self, loader: duckdb.DuckDBPyConnection) -> None:
         self.loader = loader
         self._idle: list[duckdb.DuckDBPyConnection] = []
+        self._asking = 0
         self._closed = False
-        self._lock = Lock()
+        self._lock = Condition()
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor for one question. Raises duckdb.Error when the store is closed."""
         with self._lock:
             cursor = self._idle.pop() if self._idle else _chosen(self.loader.cursor())
+            self._asking += 1
         try:
             yield cursor
         finally:
             with self._lock:
+                self._asking -= 1
+                self._lock.notify_all()
                 if self._closed:
                     cursor.close()
                 else:
                     self._idle.append(cursor)
+
+    def renew(self, path: Path) -> bool:
+        """Lets go of the file and takes it up again, in a moment when no question is asked; whether there was one.
+
+        For each row group that was written the engine keeps in memory, outside its limit, where things lie; for those
+        that it finds in a file it learns that when it is asked. Raises duckdb.Error, and then has no file.
+        """
+        with self._lock:
+            if not self._lock.wait_for(lambda: not self._asking, PATIENCE):
+                return False
+            for cursor in self._idle:
+                cursor.close()
+            self._idle.clear()
+            self.loader.execute("USE memory")
+            self.loader.execute(f"DETACH {_NAME}")
+            _attach(self.loader, path)
+            _chosen(self.loader)
+            return True
 
     def close(self) -> None:
         """Lets go of the file; a question that is still running keeps it until it is answered."""
@@ -71,7 +95,7 @@ def opened(path: Path, memory_limit: int) -> duckdb.DuckDBPyConnection:
         "autoload_known_extensions": False,
     })
     try:
-        connection.execute(f"ATTACH {_quoted(path)} AS {_NAME} (ROW_GROUP_SIZE {ROW_GROUP})")
+        _attach(connection, path)
         connection.execute("SET allowed_directories = $folders", {"folders": [str(path.parent.resolve())]})
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
@@ -79,6 +103,10 @@ def opened(path: Path, memory_limit: int) -> duckdb.DuckDBPyConnection:
     except BaseException:
         connection.close()
         raise
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    connection.execute(f"ATTACH {_quoted(path)} AS {_NAME} (ROW_GROUP_SIZE {ROW_GROUP})")
 
 
 def _chosen(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:

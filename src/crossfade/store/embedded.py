@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from itertools import islice
 from pathlib import Path
 
 import duckdb
@@ -41,6 +42,10 @@ QUIET_WAL = 1 << 20
 SCANS_AT_ONCE = 10_000
 REPORTS_AT_ONCE = 20_000
 ROWS_AT_ONCE = 5_000
+PARTS_AHEAD = 5
+"""Parts of an answer that are taken before they are given: one that has no more holds nothing while it is read."""
+RENEW_AFTER = 20_000_000
+"""Rows after which the file is taken up anew: what is kept in memory of them is 12 MB by then."""
 
 
 class EmbeddedStore:
@@ -56,6 +61,7 @@ class EmbeddedStore:
         self._memory_limit = memory_limit
         self._sql = schema.queries()
         self._broken = False
+        self._taken = 0
         self._statements = Statements(lambda: self._connections.loader, self._sql)
         self._intake = Intake(self._statements, days)
         try:
@@ -77,11 +83,13 @@ class EmbeddedStore:
         """
         with self._writing(path):
             try:
-                return self._intake.load(number, path, (), self._horizon)
+                loaded = self._intake.load(number, path, (), self._horizon)
             except UNFIT as error:
                 log.warning("store: a segment holds lines that cannot be stored",
                             segment=number, error=first_line(error))
-            return self._load_sifted(number, path)
+                loaded = self._load_sifted(number, path)
+            self._taken += loaded.stored
+            return loaded
 
     def set_aside(self, number: int, lines: int, reason: str) -> None:
         """Goes on without a segment; its lines count as quarantined."""
@@ -211,10 +219,12 @@ class EmbeddedStore:
     # Upkeep, by the loader's thread
 
     def rest(self) -> None:
-        """Brings the write-ahead log into the file, when it is worth it."""
+        """Brings the write-ahead log into the file, when it is worth it; and takes the file up anew after many rows."""
         with self._writing():
             if _size(self._wal()) >= QUIET_WAL:
                 self._connections.loader.execute("CHECKPOINT")
+            if self._taken >= RENEW_AFTER:
+                self._renew()
 
     def forget(self, before: int) -> int:
         """Deletes raw events before the moment; rollups stay. Gives how many."""
@@ -239,6 +249,14 @@ class EmbeddedStore:
 
     def _open(self) -> Connections:
         return Connections(opened(self._path, self._memory_limit))
+
+    def _renew(self) -> None:
+        try:
+            if self._connections.renew(self._path):
+                self._taken = 0
+        except duckdb.Error:
+            self._broken = True
+            raise
 
     @contextmanager
     def _writing(self, segment: Path | None = None) -> Iterator[None]:
@@ -283,8 +301,9 @@ class EmbeddedStore:
         try:
             with self._connections.cursor() as cursor:
                 self._execute(cursor, statement, parameters, look)
-                while rows := cursor.fetchmany(ROWS_AT_ONCE):
-                    yield rows
+                while len(parts := _parts(cursor)) == PARTS_AHEAD:
+                    yield from parts
+            yield from parts
         except duckdb.Error as error:
             raise self._unanswered(error) from error
 
@@ -310,6 +329,11 @@ class EmbeddedStore:
         if breaks(error):
             self._broken = True  # the loader's thread opens the file anew
         return StoreError(f"the event store did not answer: {first_line(error)}")
+
+
+def _parts(cursor: duckdb.DuckDBPyConnection) -> list[list[tuple]]:  # type: ignore[type-arg]
+    """The next of an answer; fewer than can be when there is no more."""
+    return list(islice(iter(lambda: cursor.fetchmany(ROWS_AT_ONCE), []), PARTS_AHEAD))
 
 
 def _size(path: Path) -> int:
