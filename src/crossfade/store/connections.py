@@ -13,7 +13,7 @@ ROW_GROUP = 61_440
 """Rows of a row group, half of what DuckDB would choose. An insert that fills one is written as it will lie in the
 file; a smaller one goes through the log first, which costs twice as much."""
 PATIENCE = 0.2
-"""Seconds for which a moment is waited for in which nothing is asked."""
+"""Seconds for which new questions are kept waiting, until those that were asked before are answered."""
 _NAME = "store"
 
 
@@ -24,6 +24,7 @@ class Connections:
         self.loader = loader
         self._idle: list[duckdb.DuckDBPyConnection] = []
         self._asking = 0
+        self._renewing = False
         self._closed = False
         self._lock = Condition()
 
@@ -31,6 +32,7 @@ class Connections:
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor for one question. Raises duckdb.Error when the store is closed."""
         with self._lock:
+            self._lock.wait_for(lambda: not self._renewing)
             cursor = self._idle.pop() if self._idle else _chosen(self.loader.cursor())
             self._asking += 1
         try:
@@ -45,22 +47,30 @@ class Connections:
                     self._idle.append(cursor)
 
     def renew(self, path: Path) -> bool:
-        """Lets go of the file and takes it up again, in a moment when no question is asked; whether there was one.
+        """Lets go of the file and takes it up again, when no question is asked; whether that came to be.
 
         For each row group that was written the engine keeps in memory, outside its limit, where things lie; for those
         that it finds in a file it learns that when it is asked. Raises duckdb.Error, and then has no file.
         """
         with self._lock:
-            if not self._lock.wait_for(lambda: not self._asking, PATIENCE):
-                return False
-            for cursor in self._idle:
-                cursor.close()
-            self._idle.clear()
-            self.loader.execute("USE memory")
-            self.loader.execute(f"DETACH {_NAME}")
-            _attach(self.loader, path)
-            _chosen(self.loader)
-            return True
+            self._renewing = True
+            try:
+                free = self._lock.wait_for(lambda: not self._asking, PATIENCE)
+                if free:
+                    self._take_up_anew(path)
+                return free
+            finally:
+                self._renewing = False
+                self._lock.notify_all()
+
+    def _take_up_anew(self, path: Path) -> None:
+        for cursor in self._idle:
+            cursor.close()
+        self._idle.clear()
+        self.loader.execute("USE memory")
+        self.loader.execute(f"DETACH {_NAME}")
+        _attach(self.loader, path)
+        _chosen(self.loader)
 
     def close(self) -> None:
         """Lets go of the file; a question that is still running keeps it until it is answered."""
