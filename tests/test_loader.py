@@ -35,12 +35,16 @@ class House:
         self.store = EmbeddedStore(self.folder / "e", Days())
         self.journal = Journal(self.folder / "journal", loaded_through=self.store.last_segment())
         self.archive = Archive(self.folder / "journal")
-        self.loader = Loader(self.journal, self.store, self.archive, self.clock, **self.settings)
+        self.loader = Loader(self.journal, self.store, self.clock, pack=self.pack, **self.settings)
 
     def close(self) -> None:
         self.loader.close()
         self.journal.close()
         self.store.close()
+
+    def pack(self) -> None:
+        """As the packer does, but at once."""
+        self.archive.pack(self.store.last_segment())
 
     def append(self, count: int = 1, *, at: int = NOW) -> None:
         """Events that are acknowledged when it returns."""
@@ -314,7 +318,7 @@ def test_a_pack_is_made_as_soon_as_it_is_full_however_busy_it_is(house, monkeypa
     monkeypatch.setattr(loader_module, "PACK_BYTES", 2 * line)
     kept = []
     monkeypatch.setattr(house.store, "rest", lambda: kept.append("rested"))
-    monkeypatch.setattr(house.loader._archive, "pack", kept.append)
+    monkeypatch.setattr(house.archive, "pack", kept.append)
     for segment in (1, 2, 3):
         house.append()
         house.loader.load_pending()
@@ -322,7 +326,7 @@ def test_a_pack_is_made_as_soon_as_it_is_full_however_busy_it_is(house, monkeypa
         assert kept == ([] if segment == 1 else [2])
 
 
-def test_upkeep_packs_what_is_loaded_rests_and_forgets(tmp_path, monkeypatch):
+def test_upkeep_has_what_is_loaded_packed_rests_and_forgets(tmp_path, monkeypatch):
     monkeypatch.setattr(loader_module, "QUIET", 0.0)
     monkeypatch.setattr(loader_module, "PERIOD", 0.01)
     house = House(tmp_path, raw_keep_days=30)
@@ -353,10 +357,10 @@ def test_upkeep_comes_though_it_is_never_quiet_and_one_failure_stops_no_other(ho
 
     monkeypatch.setattr(house.store, "rest", fail)
     monkeypatch.setattr(house.archive, "pack", fail)
-    monkeypatch.setattr(house.archive, "forget", lambda _: done.append("forget"))
+    monkeypatch.setattr(house.store, "settle", lambda _: done.append("settle"))
     house.loader.start()
-    until(lambda: "forget" in done)
-    assert done[:3] == ["fail", "fail", "forget"]
+    until(lambda: "settle" in done)
+    assert done[:3] == ["fail", "fail", "settle"]
 
 
 def test_a_loader_that_was_never_started_can_be_closed(house):

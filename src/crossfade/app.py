@@ -47,6 +47,7 @@ from crossfade.measure import Measured
 from crossfade.monitor import Monitor, comparisons
 from crossfade.notifier import Notifier
 from crossfade.observer import Observer
+from crossfade.packer import Packer
 from crossfade.preflight import Preflight
 from crossfade.reader import Reader
 from crossfade.requestlog import RequestLog
@@ -124,7 +125,10 @@ class App:
                                max_unsynced=settings.shares.unsynced,
                                max_pending=int(settings.max_pending_mb * 1e6))
         self._closing.callback(self.journal.close)
-        self.loader = Loader(self.journal, self.store, archive, clock, raw_keep_days=settings.raw_keep_days)
+        self.packer = Packer(archive, self.store.last_segment, clock)
+        self._closing.callback(self.packer.close)
+        self.loader = Loader(self.journal, self.store, clock, pack=self.packer.wake,
+                             raw_keep_days=settings.raw_keep_days)
         self._closing.callback(self.loader.close)
         self.aggregator = Aggregator(self.store, self.state, self.days, clock)
         self._run = self.state.begin_run(self.started_at)
@@ -230,6 +234,7 @@ class App:
         # Name look-ups that hang occupy threads of the same pool as the sources: let there be enough.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(WORKERS, "worker"))
         try:
+            self.packer.start()
             self.loader.start()
             self.auditor.start()
             tasks.append(asyncio.create_task(self.followers.run(), name="followers"))

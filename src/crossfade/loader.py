@@ -1,7 +1,7 @@
 """Moves sealed segments from the journal to the event store, each exactly once, and tells those who follow.
 
 One thread. It seals the journal's open segment a few times a second, so that an acknowledged event is visible within
-a second, and uses quiet moments for upkeep: checkpoints, compression of loaded segments, retention. Where no moment
+a second, and uses quiet moments for upkeep: checkpoints, retention, and having loaded segments packed. Where no moment
 is quiet, upkeep comes now and then all the same.
 """
 
@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import structlog
 
-from crossfade.archive import PACK_BYTES, Archive
+from crossfade.archive import PACK_BYTES
 from crossfade.core.clock import DAY, SECOND, Clock
 from crossfade.journal import Journal, Segment
 from crossfade.store.port import EventStore, SegmentUnreadable
@@ -54,11 +54,12 @@ Follower = Callable[[], None]
 class Loader:
     """Loads until it is closed; what it could not load stays in the journal and is loaded after the next start."""
 
-    def __init__(self, journal: Journal, store: EventStore, archive: Archive, clock: Clock, *,
+    def __init__(self, journal: Journal, store: EventStore, clock: Clock, *, pack: Callable[[], object],
                  raw_keep_days: int | None = None) -> None:
+        """``pack`` is called when there are loaded segments to be packed, and should not keep this thread waiting."""
         self._journal = journal
         self._store = store
-        self._archive = archive
+        self._pack = pack
         self._clock = clock
         self._raw_keep = raw_keep_days
         self._followers: list[Follower] = []
@@ -232,15 +233,15 @@ class Loader:
                 log.exception("loader: a follower failed")
 
     def _keep(self) -> None:
-        """Upkeep when it is quiet or long overdue; packing when a pack is full, or many would keep events waiting."""
+        """Upkeep when it is quiet or long overdue; packing also when a pack is full."""
         if self._unpacked >= PACK_BYTES:
-            self._upkeep(self._pack)
+            self._upkeep(self._have_packed)
         now = time.monotonic()
         quiet = now - self._busy_since >= QUIET
         if now - self._kept_at < (QUIET if quiet else UPKEEP_EVERY):
             return
         self._kept_at = now
-        self._upkeep(self._store.rest, self._pack, self._forget_packs, self._daily)
+        self._upkeep(self._store.rest, self._have_packed, self._daily)
 
     def _upkeep(self, *steps: Callable[[], object]) -> None:
         for step in steps:
@@ -249,12 +250,9 @@ class Loader:
             except Exception:
                 log.exception("loader: upkeep failed")
 
-    def _pack(self) -> None:
+    def _have_packed(self) -> None:
         self._unpacked = 0
-        self._archive.pack(self._store.last_segment())
-
-    def _forget_packs(self) -> None:
-        self._archive.forget(self._clock.now())
+        self._pack()
 
     def _daily(self) -> None:
         """Once a day, drops raw events that are older than they are to be kept, and closes trackers' accounts.
