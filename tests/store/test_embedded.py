@@ -304,6 +304,11 @@ def test_the_log_is_taken_in_when_it_is_worth_it(store, tmp_path):
     assert store.status().bytes > 0
 
 
+def opening(store):
+    """Another one each time that the file is attached."""
+    return ask(store, "SELECT database_oid FROM duckdb_databases() WHERE database_name = 'store'")
+
+
 @pytest.fixture
 def renews(monkeypatch):
     """After each row."""
@@ -315,9 +320,9 @@ def test_the_file_is_taken_up_anew_and_nothing_is_lost_or_forgotten(store, tmp_p
     for number in range(1, 6):
         assert load(store, tmp_path, number, [Item("a", BASE), Item(f"b{number}", BASE)]).stored == 1 + (number == 1)
         before = ask(store, "SELECT current_setting('memory_limit'), current_setting('lock_configuration')")
-        attached = ask(store, "SELECT database_oid FROM duckdb_databases() WHERE database_name = 'store'")
+        attached = opening(store)
         store.rest()
-        assert ask(store, "SELECT database_oid FROM duckdb_databases() WHERE database_name = 'store'") != attached
+        assert opening(store) != attached
         assert ask(store, "SELECT current_setting('memory_limit'), current_setting('lock_configuration')") == before
         assert store.counts(0, BASE + 1) == {"file_processed": number + 1}
         assert store.last_segment() == number
@@ -332,12 +337,12 @@ def test_the_file_is_not_let_go_while_a_question_is_asked(store, tmp_path, monke
     load(store, tmp_path, 1, [Item(f"a{number}", BASE) for number in range(10 * embedded.PARTS_AHEAD)])
     answer = store.raw(0, BASE + 1)
     told = len(next(answer))
-    attached = ask(store, "SELECT database_oid FROM duckdb_databases() WHERE database_name = 'store'")
+    attached = opening(store)
     store.rest()
-    assert ask(store, "SELECT database_oid FROM duckdb_databases() WHERE database_name = 'store'") == attached
+    assert opening(store) == attached
     assert told + sum(map(len, answer)) == 10 * embedded.PARTS_AHEAD
     store.rest()
-    assert ask(store, "SELECT database_oid FROM duckdb_databases() WHERE database_name = 'store'") != attached
+    assert opening(store) != attached
 
 
 @pytest.mark.usefixtures("renews")

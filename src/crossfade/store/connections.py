@@ -70,7 +70,6 @@ class Connections:
         self.loader.execute("USE memory")
         self.loader.execute(f"DETACH {_NAME}")
         _attach(self.loader, path)
-        _chosen(self.loader)
 
     def close(self) -> None:
         """Lets go of the file; a question that is still running keeps it until it is answered."""
@@ -109,14 +108,15 @@ def opened(path: Path, memory_limit: int) -> duckdb.DuckDBPyConnection:
         connection.execute("SET allowed_directories = $folders", {"folders": [str(path.parent.resolve())]})
         connection.execute("SET enable_external_access = false")
         connection.execute("SET lock_configuration = true")
-        return _chosen(connection)
     except BaseException:
         connection.close()
         raise
+    return connection
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     connection.execute(f"ATTACH {_quoted(path)} AS {_NAME} (ROW_GROUP_SIZE {ROW_GROUP})")
+    _chosen(connection)
 
 
 def _chosen(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:

@@ -267,6 +267,7 @@ class EmbeddedStore:
                 self._connections = self._open()
                 self._horizon = self._look_back()
                 self._broken = False
+                self._taken = 0
                 log.warning("store: the event store was opened anew")
             yield
         except (duckdb.Error, OSError) as error:
