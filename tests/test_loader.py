@@ -181,6 +181,17 @@ def test_a_follower_that_fails_stops_nobody(house):
     assert seen[:2] == ["wrong", "right"]
 
 
+def test_events_do_not_wait_for_a_follower(house):
+    begun, go_on = threading.Event(), threading.Event()
+    house.loader.follow(lambda: begun.set() or go_on.wait(PATIENT))
+    house.loader.start()
+    house.append()
+    assert begun.wait(PATIENT)
+    house.append(3)
+    until(lambda: house.stored() == 4)
+    go_on.set()
+
+
 def test_followers_are_called_when_nothing_comes(house, monkeypatch):
     monkeypatch.setattr(loader_module, "HEARTBEAT", 0.01)
     monkeypatch.setattr(loader_module, "PERIOD", 0.01)

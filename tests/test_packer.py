@@ -58,18 +58,6 @@ def test_it_packs_what_the_store_has_each_time_it_is_woken(house):
     until(lambda: house.packs() == [(1, 2), (3, 4)] and not segment_files(house.folder))
 
 
-def test_who_wakes_it_does_not_wait_for_it(house, monkeypatch):
-    begun, go_on = threading.Event(), threading.Event()
-    monkeypatch.setattr(house.archive, "_pack", lambda _: begun.set() or go_on.wait(PATIENT))
-    house.write(1)
-    house.loaded = 1
-    house.packer.start()
-    house.packer.wake()
-    assert begun.wait(PATIENT)
-    house.packer.wake()
-    go_on.set()
-
-
 def test_old_packs_are_forgotten(house):
     house.write(1)
     house.loaded = 1
@@ -95,7 +83,7 @@ def test_what_fails_is_told_tried_again_and_stops_nothing_else(house, monkeypatc
         house.packer.start()
         house.packer.wake()
         until(lambda: house.packs() == [])
-    assert [entry["event"] for entry in told] == ["packer: the journal cannot be tidied up now"]
+    assert [(entry["event"], entry["worker"]) for entry in told] == [("worker: a step failed", "packer")]
     house.clock.advance(-49 * HOUR)
     house.packer.wake()
     until(lambda: house.packs() == [(2, 2)])
@@ -118,14 +106,9 @@ def test_it_ends_after_the_pack_that_is_being_written(house, monkeypatch):
     assert begun.wait(PATIENT)
     closing = threading.Thread(target=house.packer.close)
     closing.start()
-    until(house.packer._ended.is_set)
+    until(house.packer.ended)
     go_on.set()
     closing.join(PATIENT)
     assert not closing.is_alive()
     assert house.packs() == [(1, 1)]
     assert [number for number, _ in segment_files(house.folder)] == [2, 3]
-
-
-def test_one_that_was_never_started_can_be_closed(house):
-    house.packer.wake()
-    house.packer.close()

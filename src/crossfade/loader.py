@@ -1,8 +1,9 @@
 """Moves sealed segments from the journal to the event store, each exactly once, and tells those who follow.
 
-One thread. It seals the journal's open segment a few times a second, so that an acknowledged event is visible within
-a second, and uses quiet moments for upkeep: checkpoints, retention, and having loaded segments packed. Where no moment
-is quiet, upkeep comes now and then all the same.
+One thread, and another for the followers: events do not wait for what those ask. It seals the journal's open segment
+a few times a second, so that an acknowledged event is visible within a second, and uses quiet moments for upkeep:
+checkpoints, retention, and having loaded segments packed. Where no moment is quiet, upkeep comes now and then all the
+same.
 """
 
 import threading
@@ -18,6 +19,7 @@ from crossfade.archive import PACK_BYTES
 from crossfade.core.clock import DAY, SECOND, Clock
 from crossfade.journal import Journal, Segment
 from crossfade.store.port import EventStore, SegmentUnreadable
+from crossfade.worker import Worker
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +38,7 @@ UPKEEP_EVERY = 30.0
 HEARTBEAT = 5.0
 """Seconds after which followers are called even when nothing came."""
 BURST = 1.0
-"""Seconds after which followers and upkeep have their turn, however much waits."""
+"""Seconds after which followers are called and upkeep has its turn, however much waits."""
 RETRY = 1.0
 """Seconds before a segment that the store could not take is tried again."""
 PATIENCE = 30
@@ -48,7 +50,7 @@ ACCOUNT_DAYS = 30
 _T = TypeVar("_T")
 
 Follower = Callable[[], None]
-"""Called in the loader's thread after events came in, or nothing happened for a while."""
+"""Called in the followers' thread after events came in, or nothing happened for a while."""
 
 
 class Loader:
@@ -62,7 +64,7 @@ class Loader:
         self._pack = pack
         self._clock = clock
         self._raw_keep = raw_keep_days
-        self._followers: list[Follower] = []
+        self._followers = Worker("followers")
         self._between: deque[Callable[[], None]] = deque()
         self._stop = threading.Event()
         self._busy_since = time.monotonic()
@@ -76,8 +78,10 @@ class Loader:
         self._thread = threading.Thread(target=self._run, name="loader", daemon=True)
 
     def follow(self, follower: Follower) -> None:
-        """Has it called after every load. What it raises is logged: it must not stop the events."""
-        self._followers.append(follower)
+        """Has it called after events came in, one follower after the other; once for all that came while they were
+        busy. What it raises is logged.
+        """
+        self._followers.steps.append(follower)
 
     def between(self, work: Callable[[], _T]) -> "Future[_T]":
         """Has something done to the store by the one thread that may, between two segments.
@@ -101,6 +105,7 @@ class Loader:
         return future
 
     def start(self) -> None:
+        self._followers.start()
         self._thread.start()
 
     def close(self) -> None:
@@ -108,6 +113,7 @@ class Loader:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._followers.close()
         self._do_between()
 
     def as_of(self, now: int) -> int | None:
@@ -222,15 +228,8 @@ class Loader:
             self._busy_since = now
         if worked or now - self._told_at >= HEARTBEAT:
             self._told_at = now
-            self._tell()
+            self._followers.wake()
         self._keep()
-
-    def _tell(self) -> None:
-        for follower in self._followers:
-            try:
-                follower()
-            except Exception:
-                log.exception("loader: a follower failed")
 
     def _keep(self) -> None:
         """Upkeep when it is quiet or long overdue; packing also when a pack is full."""
