@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from functools import lru_cache
 
 from crossfade.core.days import Days
 from crossfade.core.payloads import HistoricalData, HistoryPoint
@@ -29,19 +30,21 @@ class RealHistory:
         self._as_of = as_of
 
     async def fetch(self, now: int) -> Sample:
-        as_of = await asyncio.to_thread(self._as_of, now)
+        return await asyncio.to_thread(self._fetch, now)
+
+    def _fetch(self, now: int) -> Sample:
+        as_of = self._as_of(now)
         if as_of is None:
             raise SourceError("events from before the start are still being loaded")
         today = self._days.of(now)
-        closed, counted = await asyncio.gather(
-            asyncio.to_thread(self._closed, today), asyncio.to_thread(self._today, today))
-        return Sample((*closed, counted), as_of)
+        return Sample((*self._closed(today), self._today(today)), as_of)
 
     def _closed(self, today: date) -> list[HistoryPoint]:
         first = today - timedelta(days=MAX_DAYS - 1)
         counted = self._state.daily_stats(first, today - timedelta(days=1))
         begin = min([*counted, today - timedelta(days=LEAST_DAYS - 1)])
-        return [_closed(day, counted.get(day)) for day in self._days.between(begin, today - timedelta(days=1))]
+        return [_closed(counted[day]) if day in counted else _gap(day)
+                for day in self._days.between(begin, today - timedelta(days=1))]
 
     def _today(self, today: date) -> HistoryPoint:
         counts = self._store.days(today, today).get(today, {})
@@ -49,10 +52,13 @@ class RealHistory:
         return point(today, counts, sizes.get(today))
 
 
-def _closed(day: date, stats: DailyStats | None) -> HistoryPoint:
-    if stats is None:
-        return HistoryPoint(day.isoformat(), None, None, None, None)
-    return HistoryPoint(day.isoformat(), stats.files, stats.total_size, stats.duplicates, stats.cleanup_actions)
+def _closed(stats: DailyStats) -> HistoryPoint:
+    return HistoryPoint(stats.day.isoformat(), stats.files, stats.total_size, stats.duplicates, stats.cleanup_actions)
+
+
+@lru_cache(MAX_DAYS)
+def _gap(day: date) -> HistoryPoint:
+    return HistoryPoint(day.isoformat(), None, None, None, None)
 
 
 def point(day: date, counts: Mapping[str, int], total_size: int | None) -> HistoryPoint:

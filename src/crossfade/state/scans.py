@@ -6,7 +6,7 @@ from typing import Literal, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import asdict
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from .database import insert
 from .tables import scans
@@ -17,6 +17,12 @@ _LARGEST = 2**63 - 1
 _AT_ONCE = 500
 """Scans looked up by one query: a database takes only so many parameters."""
 
+# Made once: every reading of the dashboard asks them, and to put one together costs more than its answer.
+_RUNNING = select(func.count()).select_from(scans).where(
+    scans.c.status == "running", scans.c.started_at >= bindparam("since"))
+_LATEST_SIZE = select(scans.c.total_size).where(
+    scans.c.status == "completed", scans.c.ended_at >= bindparam("start"), scans.c.ended_at < bindparam("end"),
+).order_by(scans.c.ended_at.desc(), scans.c.scan_id.desc()).limit(1)
 
 ScanStatus = Literal["running", "completed", "cancelled", "failed"]
 
@@ -98,9 +104,7 @@ def record(connection: Connection, events: Iterable[ScanEvent]) -> None:
 
 def running(connection: Connection, since: int) -> int:
     """How many scans that started at or after the moment have not ended."""
-    query = select(func.count()).select_from(scans).where(
-        scans.c.status == "running", scans.c.started_at >= since)
-    return connection.execute(query).scalar_one()
+    return connection.execute(_RUNNING, {"since": since}).scalar_one()
 
 
 def latest_sizes(connection: Connection, bounds: Sequence[tuple[date, int, int]]) -> dict[date, int]:
@@ -110,10 +114,7 @@ def latest_sizes(connection: Connection, bounds: Sequence[tuple[date, int, int]]
     """
     sizes = {}
     for day, start, end in bounds:
-        query = select(scans.c.total_size).where(
-            scans.c.status == "completed", scans.c.ended_at >= start, scans.c.ended_at < end,
-        ).order_by(scans.c.ended_at.desc(), scans.c.scan_id.desc()).limit(1)
-        size = connection.execute(query).scalar()
+        size = connection.execute(_LATEST_SIZE, {"start": start, "end": end}).scalar()
         if size is not None:
             sizes[day] = size
     return sizes

@@ -5,10 +5,16 @@ from datetime import date
 
 from msgspec import Struct
 from msgspec.structs import asdict
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from .database import insert
 from .tables import daily_stats
+
+# Made once: every reading of the timeline asks it.
+_BETWEEN = select(
+    daily_stats.c.day, daily_stats.c.files, daily_stats.c.total_size, daily_stats.c.duplicates,
+    daily_stats.c.cleanup_actions, daily_stats.c.segment, daily_stats.c.aggregated_at,
+).where(daily_stats.c.day.between(bindparam("first"), bindparam("last"))).order_by(daily_stats.c.day)
 
 
 class DailyStats(Struct, frozen=True, rename="camel"):
@@ -27,13 +33,8 @@ class DailyStats(Struct, frozen=True, rename="camel"):
 
 def between(connection: Connection, first: date, last: date) -> dict[date, DailyStats]:
     """The counted days from the first to the last, both included; one that nobody counted is absent."""
-    columns = daily_stats.c
-    query = select(
-        columns.day, columns.files, columns.total_size, columns.duplicates, columns.cleanup_actions,
-        columns.segment, columns.aggregated_at,
-    ).where(columns.day.between(first.isoformat(), last.isoformat())).order_by(columns.day)
     found = {}
-    for row in connection.execute(query):
+    for row in connection.execute(_BETWEEN, {"first": first.isoformat(), "last": last.isoformat()}):
         day = date.fromisoformat(row.day)
         found[day] = DailyStats(day, *row[1:])
     return found
