@@ -19,7 +19,7 @@ $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Crossfade needs Python 3.11 or later; name one: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.run: $(VENV)/bin/python requirements/build.txt requirements/run.txt pyproject.toml
+$(VENV)/.run: $(VENV)/bin/python requirements/build.txt requirements/run.txt pyproject.toml $(wildcard src/crossfade/core/_*.[ch])
 	$(PIP) install --require-hashes -r requirements/build.txt -r requirements/run.txt
 	$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
@@ -28,8 +28,8 @@ $(VENV)/.test: $(VENV)/.run requirements/test.txt
 	$(PIP) install --require-hashes -r requirements/test.txt
 	@touch $@
 
-test: $(VENV)/.test
-	@tools/system-packages fdupes chromium openssl
+test:
+	@tools/system-packages gcc fdupes chromium openssl
 	@$(MAKE) --no-print-directory lint types imports
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
@@ -61,7 +61,7 @@ bench-full:
 # Needs uv. Hashes, no addresses.
 COMPILE := uv pip compile --quiet --generate-hashes --no-annotate --no-header --universal --python-version 3.11
 lock:
-	printf 'hatchling==1.33.0\neditables\n' | $(COMPILE) - --output-file requirements/build.txt
+	printf 'setuptools==84.2.1\n' | $(COMPILE) - --output-file requirements/build.txt
 	$(COMPILE) pyproject.toml --extra server --output-file requirements/run.txt
 	$(COMPILE) pyproject.toml --extra server --group test --constraint requirements/run.txt --output-file requirements/test.txt
 	$(COMPILE) bench/requirements.in --constraint requirements/run.txt --output-file bench/requirements.txt

@@ -8,8 +8,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from crossfade.core import line
+from crossfade.core.batch import open_batch
 from crossfade.core.clock import Clock, micros
-from crossfade.core.envelope import Malformed, decode_batch, open_envelope, open_single
+from crossfade.core.envelope import Malformed, open_envelope, open_single
 from crossfade.core.event import Event, Limits, Rejection, judge_time, parse, sequence_of
 from crossfade.core.ledger import Account, Statement, spans_of
 from crossfade.journal import Journal
@@ -71,19 +72,19 @@ class Ingest:
 
     def _flawless(self, call: str, body: bytes, source: int, received: int) -> "_Judged | None":
         """The fast way, for a batch in which nothing is unusual; None when something is."""
-        batch = decode_batch(body)
+        batch = open_batch(body)
         if batch is None:
             return None
-        if len(batch.batch) > MAX_EVENTS:
+        if batch.count > MAX_EVENTS:
             raise _too_many()
         if batch.sent_at is not None and batch.sent_at.tzinfo is None:
             return None
         head = _head(call, source, received, batch.sent_at, batch.tracker)
         try:
-            lines = line.encode(batch.batch, head, self._limits, needs_timestamp=call == "import")
+            lines = batch.lines(head, self._limits, needs_timestamp=call == "import")
         except line.Unfit:
             return None
-        return _Judged(head, lines, len(batch.batch), batch.tracker)
+        return _Judged(head, lines, batch.count, batch.tracker)
 
     def _judge(self, call: str, body: bytes, source: int, received: int) -> "_Judged":
         """The careful way, each event alone."""

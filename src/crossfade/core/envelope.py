@@ -1,7 +1,7 @@
-"""A request's body, taken apart into events.
+"""A request's body, taken apart into the events' own JSON texts.
 
-A batch of well-formed track events is decoded whole, in C. Any other comes apart into the events' own JSON texts, to
-be judged one by one, so that one bad event never spoils its batch.
+They are judged one by one, so that one bad event never spoils its batch. A batch of plain events does not come here:
+see ``batch.py``.
 """
 
 import codecs
@@ -14,20 +14,12 @@ import msgspec
 from msgspec import Raw, Struct
 
 from .clock import read_iso
-from .event import NULL, Event
+from .event import NULL
 from .ledger import Account
 
 
 class Malformed(ValueError):  # noqa: N818  it says what is wrong
     """A body that is no batch at all: nothing of it can be judged event by event."""
-
-
-class Batch(Struct, frozen=True, rename="camel"):
-    """A batch in which every event is as it should be."""
-
-    batch: list[Event]
-    sent_at: datetime | None = None
-    tracker: Account | None = None
 
 
 class Opened(Struct, frozen=True):
@@ -54,23 +46,14 @@ class _Single(Struct, frozen=True, rename="camel"):
     sent_at: str | None = None
 
 
-_decode_batch = msgspec.json.Decoder(Batch).decode
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_single = msgspec.json.Decoder(_Single).decode
 _decode_account = msgspec.json.Decoder(Account).decode
 _skip_space = re.compile(r"[ \t\n\r]*").match
 
 
-def decode_batch(body: bytes) -> Batch | None:
-    """A batch that is flawless in shape; None when it needs a closer look."""
-    try:
-        return _decode_batch(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-
-
 def open_envelope(body: bytes) -> Opened:
-    """The same, each event by itself. Raises Malformed when the body is not a batch."""
+    """A batch, each event by itself. Raises Malformed when the body is not a batch."""
     try:
         envelope = _decode_envelope(body)
     except msgspec.ValidationError as error:

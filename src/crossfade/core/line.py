@@ -74,8 +74,7 @@ def encode(events: Sequence[Event], head: Head, limits: Limits, *, needs_timesta
 
 def _lines(events: Sequence[Event], head: Head, limits: Limits, needs_timestamp: bool) -> list[str]:
     """Every event of every batch comes through here: what a call would cost is written out."""
-    first = f"{head.source}\t{head.received}\t{head.offset}\t"
-    tracker = head.tracker
+    first, tracker = first_columns(head), head.tracker
     harmless = min(SHORT, limits.max_bytes)
     lines: list[str] = []
     add = lines.append
@@ -100,10 +99,20 @@ def _moments(events: Sequence[Event], head: Head, limits: Limits, needs_timestam
     if needs_timestamp and len(present) < len(times):
         raise Unfit("no time")
     if present:
-        local = head.received - head.offset
-        if micros(min(present)) < local - limits.max_age or micros(max(present)) > local + limits.max_lead:
-            raise Unfit("time")
+        judge_times(micros(min(present)), micros(max(present)), head, limits)
     return _encode_json(times).decode().replace("null", '""')[2:-2].split('","')
+
+
+def judge_times(earliest: int, latest: int, head: Head, limits: Limits) -> None:
+    """Raises Unfit when any of the senders' times, of which these are the ends, cannot be true."""
+    local = head.received - head.offset
+    if earliest < local - limits.max_age or latest > local + limits.max_lead:
+        raise Unfit("time")
+
+
+def first_columns(head: Head) -> str:
+    """What comes before an event's own time."""
+    return f"{head.source}\t{head.received}\t{head.offset}\t"
 
 
 def _too_large(properties: bytes, limits: Limits) -> bool:
@@ -113,7 +122,7 @@ def _too_large(properties: bytes, limits: Limits) -> bool:
 def encode_statement(statement: Statement, head: Head) -> bytes:
     """The statement as a line."""
     text = msgspec.json.encode(statement).decode()
-    return f"{head.source}\t{head.received}\t{head.offset}\t\t\t\t\t\t\t{text}\t{head.tracker}\t\n".encode()
+    return f"{first_columns(head)}\t\t\t\t\t\t{text}\t{head.tracker}\t\n".encode()
 
 
 def decode_statement(text: str) -> Statement:

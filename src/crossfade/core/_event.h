@@ -1,0 +1,212 @@
+/* A plain event: its fields, found in a body. What makes it plain is told in _batch.c, what it means in event.py. */
+
+#pragma once
+
+#include "_json.h"
+
+#define MAX_NAME 200        /* as event.MAX_NAME and event.MAX_ID; in bytes, of which there are no fewer than characters */
+#define MAX_MESSAGE_ID 100
+#define MAX_SEQUENCE 18     /* digits: fewer than 2**62 has */
+#define MOMENT 32           /* bytes of 2026-11-22T22:22:16.965000+05:30, the longest time */
+
+typedef enum { MESSAGE_ID, EVENT, USER_ID, ANONYMOUS_ID, SESSION_ID, PROPERTIES, SEQUENCE, TEXTS,
+               TIMESTAMP = TEXTS, TYPE, CONTEXT, OTHER } Field;
+
+typedef struct {
+    Text texts[TEXTS];      /* in the order of the journal's line; of length 0 where there is nothing */
+    int64_t micros;         /* its time, in microseconds since the epoch */
+    uint8_t moment_length;  /* 0 for an event without a time */
+    char moment[MOMENT];    /* the time as it is written in a line */
+} Event;
+
+/* Text without an escape, of so many bytes; or null, which is none. */
+static bool read_text(Cursor *c, size_t most, Text *found) {
+    if (takes_word(c, "null", 4)) return true;
+    if (!takes(c, '"')) return false;
+    const uint8_t *start = c->at;
+    skip_plain(c);
+    *found = since(start, c);
+    return takes(c, '"') && found->length <= most;
+}
+
+static bool read_filled(Cursor *c, size_t most, Text *found) {
+    return read_text(c, most, found) && found->length;
+}
+
+/* A name that is more than white space, of which Unicode knows many kinds. */
+static bool read_name(Cursor *c, Text *found) {
+    bool visible = false;
+    if (!read_filled(c, MAX_NAME, found)) return false;
+    for (size_t index = 0; index < found->length; index++) {
+        if (found->at[index] >= 0x80) return false;
+        visible |= found->at[index] > ' ';
+    }
+    return visible;
+}
+
+/* An object, as it is written, on one line. */
+static bool read_object(Cursor *c, Text *found) {
+    const uint8_t *start = c->at;
+    if (c->at == c->end || *c->at != '{' || !skip_value(c, MAX_DEPTH)) return false;
+    *found = since(start, c);
+    /* In a string there are none: each was white space. */
+    return !memchr(start, '\n', found->length) && !memchr(start, '\r', found->length)
+        && !memchr(start, '\t', found->length);
+}
+
+static bool read_sequence(Cursor *c, Text *found) {
+    const uint8_t *start = c->at;
+    if (!takes(c, '0') && !skip_digits(c)) return false;
+    *found = since(start, c);
+    return found->length <= MAX_SEQUENCE;
+}
+
+static int number(const uint8_t *at, int digits) {
+    int value = 0;
+    while (digits--) {
+        if (!is_digit(*at)) return INT_MIN / 2;
+        value = value * 10 + (*at++ - '0');
+    }
+    return value;
+}
+
+/* Days since 1970-01-01 of the proleptic Gregorian calendar: Howard Hinnant, chrono-compatible low-level date
+   algorithms, days_from_civil; for years from 1 on. */
+static int64_t days_from_civil(int year, int month, int day) {
+    year -= month <= 2;
+    int era = year / 400, year_of_era = year - era * 400;
+    int day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+    return era * INT64_C(146097) + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
+}
+
+static int days_of_month(int year, int month) {
+    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    return month == 2 ? 28 + leap : 30 + ((month + month / 8) & 1);
+}
+
+/* Minutes east of Greenwich; `text` gets the zone as it is written in a line. False when it is none. */
+static bool read_zone(Cursor *c, int *minutes, char *text, uint8_t *length) {
+    *minutes = 0;
+    *length = 1;
+    text[0] = 'Z';
+    if (takes(c, 'Z')) return true;
+    if (c->end - c->at < 6 || (*c->at != '+' && *c->at != '-') || c->at[3] != ':') return false;
+    int hour = number(c->at + 1, 2), minute = number(c->at + 4, 2);
+    if (hour < 0 || hour > 23 || minute < 0 || minute > 59) return false;
+    if (hour || minute) {
+        *minutes = (*c->at == '-' ? -1 : 1) * (hour * 60 + minute);
+        *length = 6;
+        memcpy(text, c->at, 6);
+    }
+    c->at += 6;
+    return true;
+}
+
+/* 2026-11-22T22:22:16.965+00:00, with up to six digits of a second; or null. Written as msgspec does. */
+static bool read_moment(Cursor *c, Event *event) {
+    if (takes_word(c, "null", 4)) return true;
+    if (!takes(c, '"') || c->end - c->at < 20) return false;
+    const uint8_t *at = c->at;
+    if (at[4] != '-' || at[7] != '-' || at[10] != 'T' || at[13] != ':' || at[16] != ':') return false;
+    int year = number(at, 4), month = number(at + 5, 2), day = number(at + 8, 2);
+    int hour = number(at + 11, 2), minute = number(at + 14, 2), second = number(at + 17, 2), micros = 0, zone;
+    if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_of_month(year, month) || hour < 0 || hour > 23
+        || minute < 0 || minute > 59 || second < 0 || second > 59) return false;
+    memcpy(event->moment, at, 19);
+    uint8_t length = 19, more;
+    c->at += 19;
+    if (takes(c, '.')) {
+        const uint8_t *first = c->at;
+        if (!skip_digits(c) || c->at - first > 6) return false;
+        memcpy(event->moment + 19, ".000000", 7);
+        memcpy(event->moment + 20, first, c->at - first);
+        micros = number((const uint8_t *)event->moment + 20, 6);
+        if (micros) length = 26;
+    }
+    if (!read_zone(c, &zone, event->moment + length, &more) || !takes(c, '"')) return false;
+    event->moment_length = length + more;
+    int64_t minutes = days_from_civil(year, month, day) * 1440 + hour * 60 + minute - zone;
+    event->micros = (minutes * 60 + second) * 1000000 + micros;
+    return true;
+}
+
+/* The only type that needs no translation. */
+static bool read_type(Cursor *c) { return takes_word(c, "\"track\"", 7); }
+
+static Field field_of(Text key) {
+    switch (key.length) {
+    case 4: return is(key, "type") ? TYPE : OTHER;
+    case 5: return is(key, "event") ? EVENT : OTHER;
+    case 6: return is(key, "userId") ? USER_ID : OTHER;
+    case 7: return is(key, "context") ? CONTEXT : OTHER;
+    case 8: return is(key, "sequence") ? SEQUENCE : OTHER;
+    case 9:
+        return is(key, "messageId") ? MESSAGE_ID : is(key, "timestamp") ? TIMESTAMP
+             : is(key, "sessionId") ? SESSION_ID : OTHER;
+    case 10: return is(key, "properties") ? PROPERTIES : OTHER;
+    case 11: return is(key, "anonymousId") ? ANONYMOUS_ID : OTHER;
+    default: return OTHER;
+    }
+}
+
+/* A member's name, without an escape, and the colon: the cursor is at its value then. */
+static bool read_key(Cursor *c, Text *name) {
+    skip_space(c);
+    if (c->at == c->end || *c->at != '"' || !read_text(c, SIZE_MAX, name) || !takes_token(c, ':')) return false;
+    skip_space(c);
+    return true;
+}
+
+/* The context's session, which counts where the event names none. */
+static bool read_context(Cursor *c, Text *session) {
+    if (takes_word(c, "null", 4)) return true;
+    bool seen = false;
+    Text key;
+    if (!takes(c, '{')) return false;
+    if (takes_token(c, '}')) return true;
+    for (;;) {
+        if (!read_key(c, &key)) return false;
+        if (is(key, "sessionId")) {
+            if (seen || !read_text(c, MAX_NAME, session)) return false;
+            seen = true;
+        } else if (!skip_value(c, MAX_DEPTH)) return false;
+        Next next = next_item(c, '}');
+        if (next != ANOTHER) return next == LAST;
+    }
+}
+
+static bool read_field(Cursor *c, Field field, Event *event, Text *session) {
+    Text *text = field < TEXTS ? &event->texts[field] : NULL;
+    switch (field) {
+    case MESSAGE_ID: return read_filled(c, MAX_MESSAGE_ID, text);
+    case EVENT: return read_name(c, text);
+    case USER_ID: case ANONYMOUS_ID: case SESSION_ID: return read_text(c, MAX_NAME, text);
+    case PROPERTIES: return read_object(c, text);
+    case SEQUENCE: return read_sequence(c, text);
+    case TIMESTAMP: return read_moment(c, event);
+    case TYPE: return read_type(c);
+    case CONTEXT: return read_context(c, session);
+    default: return skip_value(c, MAX_DEPTH);
+    }
+}
+
+static bool read_event(Cursor *c, Event *event) {
+    unsigned seen = 0;
+    Text key, session = {NULL, 0};
+    memset(event, 0, sizeof *event);
+    if (!takes_token(c, '{')) return false;
+    for (;;) {
+        if (!read_key(c, &key)) return false;
+        Field field = field_of(key);
+        if (field != OTHER && seen & 1u << field) return false;
+        seen |= 1u << field;
+        if (!read_field(c, field, event, &session)) return false;
+        Next next = next_item(c, '}');
+        if (next == WRONG) return false;
+        if (next == LAST) break;
+    }
+    if (!event->texts[SESSION_ID].length) event->texts[SESSION_ID] = session;
+    if (!event->texts[PROPERTIES].length) event->texts[PROPERTIES] = (Text){(const uint8_t *)"{}", 2};
+    if (!event->texts[SEQUENCE].length) event->texts[SEQUENCE] = (Text){(const uint8_t *)"0", 1};
+    return event->texts[EVENT].length && event->texts[MESSAGE_ID].length;
+}
