@@ -12,6 +12,7 @@ import pytest
 
 from crossfade import ingest as ingests
 from crossfade.core import line
+from crossfade.core.batch import decode
 from crossfade.core.clock import DAY, HOUR, SECOND, ManualClock, iso
 from crossfade.core.envelope import Malformed
 from crossfade.core.event import Limits, Why
@@ -31,8 +32,11 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     made.close()
 
 
-@pytest.fixture
-def ingest(journal: Journal) -> Ingest:
+@pytest.fixture(params=["compiled", "decoded"])
+def ingest(journal: Journal, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ingest:
+    """By either of the ways that there are for plain batches."""
+    if request.param == "decoded":
+        monkeypatch.setattr(ingests, "open_batch", decode)
     return Ingest(journal, ManualClock(NOW), LIMITS, max_plain=MAX_PLAIN)
 
 

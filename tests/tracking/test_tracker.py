@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from crossfade.core.batch import decode
 from crossfade.core.clock import ManualClock
-from crossfade.core.envelope import decode_batch
 from crossfade.core.event import Event
 from crossfade.core.ledger import Account
 from crossfade.tracking import AsyncTracker, Backoff, SpoolFull, Tracker
@@ -54,7 +54,7 @@ def test_what_is_written_is_what_the_server_reads(tmp_path):
         "sequence": 1, "properties": {"size": 12, "ok": True}, "userId": "user-1", "sessionId": "s",
     }
     body = envelope([record], Account(new_id(1), 1, 0, {}, {}), "2026-11-22T12:00:01Z")
-    batch = decode_batch(body)
+    batch = decode(body)
     (event,) = batch.batch
     assert isinstance(event, Event)
     assert (event.message_id, event.user_id, event.session_id) == (name, "user-1", "s")

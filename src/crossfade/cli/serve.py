@@ -9,10 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pydantic
+import structlog
 import uvicorn
 
 from crossfade.app import App, here
 from crossfade.cli.errors import CommandError
+from crossfade.core.batch import COMPILED
 from crossfade.core.clock import SystemClock
 from crossfade.core.flag import FlagError
 from crossfade.core.user import ADMIN, UserError
@@ -26,6 +28,8 @@ from crossfade.store.port import StoreError
 from crossfade.web.protocol import OneWriteProtocol
 from crossfade.web.server import Server
 from crossfade.web.users import link_path
+
+log = structlog.get_logger(__name__)
 
 OPEN_FILES = 1 << 16
 """Connections and files that may be open at a time, where the system allows it: each follower holds up to two."""
@@ -92,6 +96,9 @@ def serve(chosen: Settings) -> None:
     """Runs until SIGINT or SIGTERM; what was acknowledged before is on disk after."""
     configure_logging(chosen.log_level)
     allow_open_files()
+    if not COMPILED:
+        log.info("serve: events are read without the compiled reader, at two thirds of its speed: to have it, install a "
+                 "C compiler and Python's headers, and crossfade again")
     bound = listen(chosen)
     app = open_app(chosen)
     url = address(chosen, bound)

@@ -86,11 +86,13 @@ class Intake:
         if distinct < lines:
             lines -= do("drop_repeats")
         do("create_suspects")
+        first = self._rows(horizon) - RECENT
         for since, until in cover(self._statements.all("spans_of_incoming")):
-            do("suspects_by_time", {"since": since, "until": until, "from": horizon.since_raw(since)})
+            do("suspects_by_time", {"since": since, "until": until, "from": horizon.since_raw(since),
+                                     "first": first})
         if first_arrival is not None:
             do("suspects_by_arrival", {"since": first_arrival - ARRIVAL_WINDOW})
-        do("suspects_by_recency", {"first": self._rows(horizon) - RECENT})
+        do("suspects_by_recency", {"first": first})
         if self._statements.one("count_suspects")[0]:
             lines -= do("drop_known")
         return lines

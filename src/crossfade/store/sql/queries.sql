@@ -75,8 +75,11 @@ SELECT trackers, standing, nameless FROM ledger_past
 UPDATE ledger_past SET trackers = $trackers, standing = $standing, nameless = $nameless
 
 -- name: drop_repeats
--- Keeps the first of each message within the segment.
-DELETE FROM incoming WHERE rowid NOT IN (SELECT min(rowid) FROM incoming GROUP BY source, message_id)
+-- Keeps the first of each message within the segment. Few have a key that is there twice: only these are compared.
+WITH repeated AS MATERIALIZED (SELECT key FROM incoming GROUP BY key HAVING count(*) > 1)
+DELETE FROM incoming WHERE key IN (FROM repeated) AND rowid NOT IN (
+    SELECT min(rowid) FROM incoming WHERE key IN (FROM repeated) GROUP BY source, message_id
+)
 
 -- name: spans_of_incoming
 -- The senders' times, an hour a span.
@@ -89,7 +92,7 @@ CREATE OR REPLACE TEMP TABLE suspects (source USMALLINT, message_id VARCHAR)
 -- A retry keeps the sender's time, so it is looked for where that time is, however long ago.
 INSERT INTO suspects
 SELECT source, message_id FROM events
-WHERE rowid >= $from AND raw_ts BETWEEN $since AND $until AND key IN (SELECT key FROM incoming)
+WHERE rowid >= $from AND rowid < $first AND raw_ts BETWEEN $since AND $until AND key IN (SELECT key FROM incoming)
 
 -- name: suspects_by_arrival
 -- Without a time of its own, a message is looked for among those that came shortly before.
