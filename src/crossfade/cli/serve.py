@@ -97,8 +97,8 @@ def serve(chosen: Settings) -> None:
     configure_logging(chosen.log_level)
     allow_open_files()
     if not COMPILED:
-        log.info("serve: events are read without the compiled reader, at two thirds of its speed: to have it, install a "
-                 "C compiler and Python's headers, and crossfade again")
+        log.info("serve: events are taken at two thirds of the speed that there could be: for the rest, install a C "
+                 "compiler and Python's headers, and crossfade again")
     bound = listen(chosen)
     app = open_app(chosen)
     url = address(chosen, bound)
