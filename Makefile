@@ -67,4 +67,4 @@ lock:
 	$(COMPILE) bench/requirements.in --constraint requirements/run.txt --output-file bench/requirements.txt
 
 clean:
-	rm -rf $(VENV) .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build src/crossfade/core/*.so .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from crossfade.core import batch as batches
 from crossfade.core import line
 from crossfade.core.batch import COMPILED, Batch, Compiled, Decoded, decode, open_batch
 from crossfade.core.clock import DAY, SECOND, micros
@@ -37,6 +38,12 @@ def test_a_batch_is_read_whole_when_nothing_is_odd() -> None:
     assert isinstance(opened, Compiled) == COMPILED
     assert (opened.count, opened.sent_at, opened.tracker) == (1, datetime(2026, 11, 22, 12, tzinfo=UTC), None)
     assert opened.lines(HEAD, LIMITS) == line.encode([Event("e", "m")], HEAD, LIMITS)
+
+
+def test_without_a_compiler_msgspec_does_it_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batches, "COMPILED", False)
+    body = b'{"batch":[' + PLAIN + b"]}"
+    assert open_batch(body) == decode(body) == Decoded([Event("e", "m")])
 
 
 def test_a_trackers_account_and_numbers_are_read() -> None:
