@@ -65,9 +65,10 @@ def installed() -> float:
         needed = waiting.pop()
         match = NAME.match(needed)
         assert match is not None
-        if match[0].lower() in seen:
+        name = match[0].lower().replace("_", "-")
+        if name in seen:
             continue
-        seen.add(match[0].lower())
+        seen.add(name)
         try:
             found = distribution(match[0])
         except PackageNotFoundError:
