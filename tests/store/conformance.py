@@ -187,6 +187,13 @@ class Conformance:
         again = [Item("a", BASE), Item("a", None), Item("b", BASE - DAY)]
         assert load(store, tmp_path, 2, again) == Loaded(2, 0, 3, 0)
 
+    @pytest.mark.parametrize("later", [0, HOUR])
+    def test_very_many_retries_are_recognised(self, store: EventStore, tmp_path: Path, later: int) -> None:
+        """So many that a store may treat them otherwise than a few."""
+        load(store, tmp_path, 1, [Item(f"a{number}", BASE) for number in range(130_000)])
+        again = [Item(f"a{number}", BASE + later) for number in range(130_000)]
+        assert load(store, tmp_path, 2, again) == Loaded(2, 0, 130_000, 0)
+
     def test_a_retry_without_a_time_is_recognised_for_a_week_even_when_the_clock_was_set_back(
         self, store: EventStore, tmp_path: Path,
     ) -> None:

@@ -161,6 +161,13 @@ def test_a_retry_with_a_new_time_is_looked_for_among_so_many(store, tmp_path, mo
     assert load(store, tmp_path, 99, [Item("a", BASE + HOUR)]).duplicates == recognised
 
 
+def test_retries_are_recognised_on_both_sides_of_where_the_last_events_begin(store, tmp_path, monkeypatch):
+    monkeypatch.setattr(intake, "RECENT", 150_000)
+    items = [Item(f"a{number}", BASE) for number in range(300_000)]
+    load(store, tmp_path, 1, items)
+    assert load(store, tmp_path, 2, items) == Loaded(2, 0, len(items), 0)
+
+
 @settings(max_examples=15)
 @given(ages=st.lists(st.integers(0, 7_000 * DAY), min_size=1, max_size=60, unique=True))
 def test_a_retry_with_its_own_time_is_recognised_by_that_alone(tmp_path_factory, ages):

@@ -16,7 +16,7 @@ from .horizon import Horizon, Mark
 from .port import Loaded
 from .sift import EARLIEST, LATEST, Refused
 from .spans import cover
-from .statements import Statements
+from .statements import Parameters, Statements
 
 ARRIVAL_WINDOW = 7 * DAY
 """How far back a message without a time of its own is looked for."""
@@ -82,20 +82,23 @@ class Intake:
 
     def _deduplicate(self, lines: int, distinct: int, first_arrival: int | None, horizon: Horizon) -> int:
         """Leaves in ``incoming`` only what the store does not hold; gives how many that are."""
-        do = self._statements.do
         if distinct < lines:
-            lines -= do("drop_repeats")
-        do("create_suspects")
+            lines -= self._statements.do("drop_repeats")
         first = self._rows(horizon) - RECENT
+        lines -= self._drop_known("suspects_by_recency", {"first": first})
         for since, until in cover(self._statements.all("spans_of_incoming")):
-            do("suspects_by_time", {"since": since, "until": until, "from": horizon.since_raw(since),
-                                     "first": first})
+            lines -= self._drop_known("suspects_by_time", {"since": since, "until": until, "first": first,
+                                                           "from": horizon.since_raw(since)})
         if first_arrival is not None:
-            do("suspects_by_arrival", {"since": first_arrival - ARRIVAL_WINDOW})
-        do("suspects_by_recency", {"first": first})
-        if self._statements.one("count_suspects")[0]:
-            lines -= do("drop_known")
+            lines -= self._drop_known("suspects_by_arrival", {"since": first_arrival - ARRIVAL_WINDOW, "first": first})
         return lines
+
+    def _drop_known(self, look: str, parameters: Parameters) -> int:
+        """Each look makes its table anew and fills it in the same statement: rows that are inserted after an insert of
+        none, a row group or more, are not found by DuckDB 2.0 until the transaction has ended.
+        """
+        self._statements.do(look, parameters)
+        return self._statements.do("drop_known") if self._statements.one("count_suspects")[0] else 0
 
     def _rows(self, horizon: Horizon) -> int:
         """How many rows of events there are, gaps of those that were deleted included."""

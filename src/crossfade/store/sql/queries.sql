@@ -85,20 +85,23 @@ DELETE FROM incoming WHERE key IN (FROM repeated) AND rowid NOT IN (
 -- The senders' times, an hour a span.
 SELECT min(raw_ts), max(raw_ts) FROM incoming WHERE raw_ts IS NOT NULL GROUP BY raw_ts // 3600000000
 
--- name: create_suspects
-CREATE OR REPLACE TEMP TABLE suspects (source USMALLINT, message_id VARCHAR)
+-- name: suspects_by_recency
+-- A sender that writes a new time into a retry is caught while the message is among the last ones stored.
+CREATE OR REPLACE TEMP TABLE suspects AS
+SELECT source, message_id FROM events
+WHERE rowid >= $first AND key IN (SELECT key FROM incoming)
 
 -- name: suspects_by_time
 -- A retry keeps the sender's time, so it is looked for where that time is, however long ago.
-INSERT INTO suspects
+CREATE OR REPLACE TEMP TABLE suspects AS
 SELECT source, message_id FROM events
 WHERE rowid >= $from AND rowid < $first AND raw_ts BETWEEN $since AND $until AND key IN (SELECT key FROM incoming)
 
 -- name: suspects_by_arrival
 -- Without a time of its own, a message is looked for among those that came shortly before.
-INSERT INTO suspects
+CREATE OR REPLACE TEMP TABLE suspects AS
 SELECT source, message_id FROM events
-WHERE raw_ts IS NULL AND received >= $since AND key IN (SELECT key FROM incoming)
+WHERE rowid < $first AND raw_ts IS NULL AND received >= $since AND key IN (SELECT key FROM incoming)
 
 -- name: newest_row
 -- By way of the last segment, which is quick: max(rowid) alone reads the whole table.
@@ -112,12 +115,6 @@ INSERT INTO marks VALUES ($row, $segment, $latest, $latest_raw)
 
 -- name: rows_since
 SELECT max(rowid) + 1, max(segment), max(ts), coalesce(max(raw_ts), 0) FROM events WHERE rowid >= $from
-
--- name: suspects_by_recency
--- A sender that writes a new time into a retry is caught while the message is among the last ones stored.
-INSERT INTO suspects
-SELECT source, message_id FROM events
-WHERE rowid >= $first AND key IN (SELECT key FROM incoming)
 
 -- name: count_suspects
 SELECT count(*) FROM suspects
