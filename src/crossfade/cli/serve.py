@@ -111,10 +111,10 @@ def serve(chosen: Settings) -> None:
         gc.freeze()  # nor is it looked through while answers wait
         gc.enable()
 
-    # uvicorn raises the signal again once it has stopped: by then there is nothing left to do.
-    signal.signal(signal.SIGTERM, lambda *_: None)
-    signal.signal(signal.SIGINT, lambda *_: None)
     running = Announcing(Server(app), ready)
+    # uvicorn heeds them from a moment after this on, and raises them again once it has stopped.
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, lambda *_: setattr(running, "should_exit", True))
     running.run(sockets=[bound])
     gc.unfreeze()  # or libraries complain at the end of what was never taken down
     if not running.started:
