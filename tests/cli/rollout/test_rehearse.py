@@ -1,16 +1,21 @@
 """``crossfade rollout rehearse`` without a server."""
 
 import json
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 import typer
 
 from crossfade.cli.errors import CommandError
+from crossfade.cli.rollout import rehearse as command
 from crossfade.cli.rollout.rehearse import rehearse
 from crossfade.core.clock import SystemClock
 from crossfade.core.fault import FAULTS
 from crossfade.datafolder import DataFolder
+from crossfade.logs import configure_logging
 from crossfade.state import State
 
 PLAN = '''name = "short"
@@ -28,6 +33,19 @@ figure = "quality.error_rate"
 component = "businessMetrics"
 most = 20
 '''
+
+
+@pytest.fixture(autouse=True)
+def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What the command does to its process's log must not outlive its test: others look at theirs."""
+    def configure(level: str) -> None:
+        configure_logging(level)
+        structlog.configure(cache_logger_on_first_use=False)
+
+    monkeypatch.setattr(command, "configure_logging", configure)
+    yield
+    structlog.reset_defaults()
+    logging.captureWarnings(False)
 
 
 @pytest.fixture
