@@ -126,8 +126,7 @@ def short(run: Run | None) -> str:
         peer = min((one for one in row.peers if row.ratio(one) is not None), key=lambda one: row.ratio(one) or 0.0,
                    default=None)
         beside = ("—", "—") if peer is None else (f"{peer}: {figure(_median(row, peer))}", _times(row, peer))
-        goal = "—" if row.goal is None else _limit(row)
-        lines.append(f"| {row.name} | **{figure(row.median)} {row.unit}** | {' | '.join(beside)} | {goal} | "
+        lines.append(f"| {row.name} | **{figure(row.median)} {row.unit}** | {' | '.join(beside)} | {_goal(row)} | "
                      f"{_verdict(row)} |")
     return "\n".join([*lines, "", f"{run.size} [All of it](docs/speed.md), with what differs and what was missed."])
 
@@ -174,18 +173,19 @@ def _markdown(run: Run) -> Iterator[str]:
 
 def _missed(rows: Sequence[Row]) -> list[str]:
     """What was missed, and by how much."""
-    found = []
-    for row in rows:
-        short_of = []
-        if row.goal is not None and (row.median > row.goal if row.lower else row.median < row.goal):
-            by = abs(row.median - row.goal) / row.goal
-            short_of.append(f"{_limit(row)} {row.unit} by {by:.0%}")
-        for peer, times in row.times.items():
-            ratio = row.ratio(peer)
-            if ratio is not None and ratio < times:
-                short_of.append(f"{times:g} × {peer}, of which it is {figure(ratio)} ×")
-        if short_of:
-            found.append(f"- {row.name}: {figure(row.median)} {row.unit} misses {'; and '.join(short_of)}.")
+    return [f"- {row.name}: {figure(row.median)} {row.unit} misses {'; and '.join(map(''.join, missed.items()))}."
+            for row in rows if (missed := _shortfalls(row))]
+
+
+def _shortfalls(row: Row) -> dict[str, str]:
+    """The goals that were missed, each with by how much."""
+    found = {}
+    if row.goal is not None and (row.median > row.goal if row.lower else row.median < row.goal):
+        found[_limit(row)] = f" {row.unit} by {abs(row.median - row.goal) / row.goal:.0%}"
+    for peer, times in row.times.items():
+        ratio = row.ratio(peer)
+        if ratio is not None and ratio < times:
+            found[f"{times:g} × {peer}"] = f", of which it is {figure(ratio)} ×"
     return found
 
 
@@ -230,4 +230,7 @@ def _median(row: Row, peer: str) -> float:
 
 
 def _verdict(row: Row) -> str:
+    """Whether the goals are met; of several, which are not."""
+    if row.met is False and row.times:
+        return f"NOT met: {'; '.join(_shortfalls(row))}"
     return {True: "met", False: "NOT met", None: ""}[row.met]
