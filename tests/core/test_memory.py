@@ -28,7 +28,7 @@ def test_all_that_may_be_held_at_once_is_within_the_limit(total: int, body: int)
 
 
 def test_the_engine_gets_most_of_it() -> None:
-    assert share(10**9, 10**7).engine == 600_000_000
+    assert share(10**9, 10**7).engine == 590_250_000
 
 
 def test_too_little_is_refused() -> None:
