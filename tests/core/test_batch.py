@@ -216,7 +216,6 @@ def calls(draw: st.DrawFn) -> str:
     return "{" + f",{space}".join(f'{space}"{key}"{space}:{space}{value}{space}' for key, value in members) + "}"
 
 
-
 def lines(batch: Batch | None, head: line.Head, limits: Limits, needs_timestamp: bool) -> bytes | None:
     try:
         return None if batch is None else batch.lines(head, limits, needs_timestamp=needs_timestamp)
@@ -257,6 +256,23 @@ def test_what_the_careful_way_takes_can_always_be_written(
         block = line.encode((found,), line.Head(1, NOW, offset), limits, needs_timestamp=needs_timestamp)
         assert block.count(b"\n") == 1
         json.loads(line.decode(block.decode()[:-1]).properties, parse_int=float)
+
+
+@pytest.mark.parametrize(("text", "taken"), [
+    ('{"event":"e","messageId":"m"}', True),
+    ('{"event":"e","messageId":"m","properties":{"a":"\\u0000"},"context":{"sessionId":"s"}}', True),
+    ('{"event":"e","messageId":"m","userId":5}', False),
+    ('{"event":"e","messageId":"m","type":"page"}', False),
+    ('{"event":"e"}', False),
+])
+def test_the_fast_ways_take_ordinary_events(text: str, taken: bool) -> None:
+    """Or the comparisons above would compare nothing."""
+    body = b'{"batch":[' + text.encode() + b"]}"
+    for way in (decode, open_batch):
+        found = way(body)
+        assert (found is not None) == taken
+        if found is not None:
+            assert found.lines(HEAD, LIMITS)
 
 
 @compiled

@@ -19,9 +19,8 @@ typedef struct {
     char moment[MOMENT];    /* the time as it is written in a line */
 } Event;
 
-/* Text without an escape, of so many bytes; or null, which is none. */
-static bool read_text(Cursor *c, size_t most, Text *found) {
-    if (takes_word(c, "null", 4)) return true;
+/* Text without an escape, of so many bytes. */
+static bool read_string(Cursor *c, size_t most, Text *found) {
     if (!takes(c, '"')) return false;
     const uint8_t *start = c->at;
     skip_plain(c);
@@ -29,8 +28,13 @@ static bool read_text(Cursor *c, size_t most, Text *found) {
     return takes(c, '"') && found->length <= most;
 }
 
+/* The same; or null, which is none. */
+static bool read_text(Cursor *c, size_t most, Text *found) {
+    return takes_word(c, "null") || read_string(c, most, found);
+}
+
 static bool read_filled(Cursor *c, size_t most, Text *found) {
-    return read_text(c, most, found) && found->length;
+    return read_string(c, most, found) && found->length;
 }
 
 /* A name that is more than white space, of which Unicode knows many kinds. */
@@ -104,7 +108,7 @@ static bool read_zone(Cursor *c, int *minutes, char *text, uint8_t *length) {
 
 /* 2026-11-22T22:22:16.965+00:00, with up to six digits of a second; or null. Written as msgspec does. */
 static bool read_moment(Cursor *c, Event *event) {
-    if (takes_word(c, "null", 4)) return true;
+    if (takes_word(c, "null")) return true;
     if (!takes(c, '"') || c->end - c->at < 20) return false;
     const uint8_t *at = c->at;
     if (at[4] != '-' || at[7] != '-' || at[10] != 'T' || at[13] != ':' || at[16] != ':') return false;
@@ -131,7 +135,7 @@ static bool read_moment(Cursor *c, Event *event) {
 }
 
 /* The only type that needs no translation. */
-static bool read_type(Cursor *c) { return takes_word(c, "\"track\"", 7); }
+static bool read_type(Cursor *c) { return takes_word(c, "\"track\""); }
 
 static Field field_of(Text key) {
     switch (key.length) {
@@ -152,14 +156,14 @@ static Field field_of(Text key) {
 /* A member's name, without an escape, and the colon: the cursor is at its value then. */
 static bool read_key(Cursor *c, Text *name) {
     skip_space(c);
-    if (c->at == c->end || *c->at != '"' || !read_text(c, SIZE_MAX, name) || !takes_token(c, ':')) return false;
+    if (!read_string(c, SIZE_MAX, name) || !takes_token(c, ':')) return false;
     skip_space(c);
     return true;
 }
 
 /* The context's session, which counts where the event names none. */
 static bool read_context(Cursor *c, Text *session) {
-    if (takes_word(c, "null", 4)) return true;
+    if (takes_word(c, "null")) return true;
     bool seen = false;
     Text key;
     if (!takes(c, '{')) return false;

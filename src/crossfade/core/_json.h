@@ -41,7 +41,8 @@ static bool takes_token(Cursor *c, uint8_t wanted) {
     return takes(c, wanted);
 }
 
-static bool takes_word(Cursor *c, const char *word, size_t length) {
+static bool takes_word(Cursor *c, const char *word) {
+    size_t length = strlen(word);
     if ((size_t)(c->end - c->at) < length || memcmp(c->at, word, length)) return false;
     c->at += length;
     return true;
@@ -150,9 +151,9 @@ static bool skip_value(Cursor *c, int levels) {
     case '"': return skip_string(c);
     case '{': return skip_items(c, true, levels);
     case '[': return skip_items(c, false, levels);
-    case 't': return takes_word(c, "true", 4);
-    case 'f': return takes_word(c, "false", 5);
-    case 'n': return takes_word(c, "null", 4);
+    case 't': return takes_word(c, "true");
+    case 'f': return takes_word(c, "false");
+    case 'n': return takes_word(c, "null");
     default: return skip_number(c);
     }
 }

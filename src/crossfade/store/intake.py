@@ -97,8 +97,7 @@ class Intake:
         """Each look makes its table anew and fills it in the same statement: rows that are inserted after an insert of
         none, a row group or more, are not found by DuckDB 2.0 until the transaction has ended.
         """
-        self._statements.do(look, parameters)
-        return self._statements.do("drop_known") if self._statements.one("count_suspects")[0] else 0
+        return self._statements.do("drop_known") if self._statements.do(look, parameters) else 0
 
     def _rows(self, horizon: Horizon) -> int:
         """How many rows of events there are, gaps of those that were deleted included."""

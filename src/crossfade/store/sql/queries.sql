@@ -116,9 +116,6 @@ INSERT INTO marks VALUES ($row, $segment, $latest, $latest_raw)
 -- name: rows_since
 SELECT max(rowid) + 1, max(segment), max(ts), coalesce(max(raw_ts), 0) FROM events WHERE rowid >= $from
 
--- name: count_suspects
-SELECT count(*) FROM suspects
-
 -- name: drop_known
 DELETE FROM incoming WHERE EXISTS (
     SELECT 1 FROM suspects s WHERE s.source = incoming.source AND s.message_id = incoming.message_id
