@@ -20,7 +20,7 @@ typedef struct {
 } Event;
 
 /* Text without an escape, of so many bytes. */
-static bool read_string(Cursor *c, size_t most, Text *found) {
+static inline bool read_string(Cursor *c, size_t most, Text *found) {
     if (!takes(c, '"')) return false;
     const uint8_t *start = c->at;
     skip_plain(c);
