@@ -14,7 +14,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
-from crossfade.state import State, StateError, StateTooNew
+from crossfade.state import State, StateError, StateTooNew, indices  # noqa: F401  they belong to the tables
 from crossfade.state.migrate import HEAD
 from crossfade.state.tables import metadata
 

@@ -4,14 +4,18 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, Table, TypedColumns, create_engine, event
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from .errors import StateError
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 BUSY_SECONDS = 10.0
 """How long a change waits for another process's."""
@@ -74,9 +78,11 @@ class Database:
             raise StateError(f"the control database {self.name} cannot hold this value: {error}") from error
 
 
-def insert(connection: Connection, table: Table[TypedColumns]) -> sqlite.Insert | postgresql.Insert:
+def insert(connection: Connection, table: Table[TypedColumns]) -> "sqlite.Insert | postgresql.Insert":
     """An INSERT that may say what to do on a conflict, which SQL itself has no words for."""
     if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415  2 MB and 25 ms that most servers never need
+
         return postgresql.insert(table)
     return sqlite.insert(table)
 

@@ -317,8 +317,6 @@ samples = Table("samples", metadata, SampleColumns, Index(None, "length", "start
 alerts = Table(
     "alerts", metadata, AlertColumns,
     CheckConstraint("status IN ('pending', 'open', 'acknowledged', 'closed')", name="status"),
-    Index("uq_alerts_live", "component", "check_name", unique=True, sqlite_where=text("status <> 'closed'"),
-          postgresql_where=text("status <> 'closed'")),
     Index(None, "closed_at"),
     sqlite_autoincrement=True,
 )
@@ -332,11 +330,7 @@ deliveries = Table(
 )
 recounts = Table("recounts", metadata, RecountColumns)
 mismatches = Table("mismatches", metadata, MismatchColumns, Index(None, "kind", "start"))
-rollouts = Table(
-    "rollouts", metadata, RolloutColumns,
-    Index("uq_rollouts_live", "over", unique=True, sqlite_where=text("over = 0"), postgresql_where=text("NOT over")),
-    sqlite_autoincrement=True,
-)
+rollouts = Table("rollouts", metadata, RolloutColumns, sqlite_autoincrement=True)
 rollout_steps = Table("rollout_steps", metadata, RolloutStepColumns, Index(None, "rollout", "id"),
                       sqlite_autoincrement=True)
 leases = Table("leases", metadata, LeaseColumns)

@@ -11,6 +11,8 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.plugins import PluginProtocol
+from litestar.plugins.core import MsgspecDIPlugin
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.response import Template
 from litestar.static_files import create_static_files_router
@@ -126,13 +128,23 @@ def _record(app: App, route: str) -> Record:
     return record
 
 
+class _Plain(Litestar):
+    """Without the plugins for pydantic and attrs that Litestar adds where these are installed: no handler needs them,
+    and pydantic's whole first version comes with them, 2 MB.
+    """
+
+    @staticmethod
+    def _get_default_plugins(plugins: list[PluginProtocol]) -> list[PluginProtocol]:
+        return [*plugins, MsgspecDIPlugin()]
+
+
 def litestar(app: App, stream: Stream) -> Litestar:
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         async with app.running():
             yield
 
-    return Litestar(
+    return _Plain(
         route_handlers=[
             *(part.routes for part in PARTS),
             create_static_files_router(path="/static", directories=[HERE / "static"]),

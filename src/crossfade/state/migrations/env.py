@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from crossfade.state import indices  # noqa: F401
 from crossfade.state.tables import metadata
 
 context.configure(
