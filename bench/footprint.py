@@ -1,7 +1,8 @@
 """What it takes to have it at all: a cold command, a server's start, its memory idle and loaded, its place on the disk.
 
 Each start is a process of its own. The first of each kind warms up what the system caches and is not counted; the
-server's folder is the same every time, so what is counted is a start that makes no tables.
+server's folder is the same every time, so what is counted is a start that makes no tables. All of them are of a Python
+that has what the server needs and nothing else: a library that tests need is loaded by others where it is found.
 """
 
 import re
@@ -25,14 +26,15 @@ NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
 def rows(size: Size) -> Iterator[Row]:
-    python = [_command(sys.executable, "-c", "pass") for _ in range(size.rounds + 1)][1:]
-    helped = [_command(sys.executable, "-m", "crossfade", "--help") for _ in range(size.rounds + 1)][1:]
-    yield Row("cold command: crossfade --help", "s", helped, {"an empty Python": python}, goal=0.2,
+    python = _alone() if size.alone else sys.executable
+    empty = [_command(python, "-c", "pass") for _ in range(size.rounds + 1)][1:]
+    helped = [_command(python, "-m", "crossfade", "--help") for _ in range(size.rounds + 1)][1:]
+    yield Row("cold command: crossfade --help", "s", helped, {"an empty Python": empty}, goal=0.2,
               note="The interpreter's own start is a part of it.")
     starts, idle = [], []
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(size.rounds + 1):
-            with served(Path(folder) / "data") as server:
+            with served(Path(folder) / "data", python) as server:
                 time.sleep(min(5.0, size.seconds))
                 starts.append(server.started_s)
                 idle.append(server.resident_mb())
@@ -40,12 +42,19 @@ def rows(size: Size) -> Iterator[Row]:
     yield Row("server: idle, resident memory", "MB", idle[1:], goal=150,
               note="Shared libraries included; a first start, which makes its tables, holds some 20 MB more.")
     yield Row(f"server: {RATE:,.0f} events/s, {CLIENTS} clients, peak resident memory", "MB",
-              [_loaded(size) for _ in range(size.rounds)], note="An empty store at first.")
+              [_loaded(size, python) for _ in range(size.rounds)], note="An empty store at first.")
     yield Row("installed size, with all that it needs", "MB", [installed()], goal=200)
 
 
-def _loaded(size: Size) -> float:
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "data") as server:
+def _alone() -> str:
+    folder = ROOT / ".bench" / "alone"
+    made = ["make", "-C", ROOT, f"VENV={folder}", f"PYTHON={sys.executable}", "setup"]
+    subprocess.run(made, check=True, stdout=subprocess.DEVNULL)
+    return str(folder / "bin" / "python")
+
+
+def _loaded(size: Size, python: str) -> float:
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "data", python) as server:
         with arriving(server, RATE):
             ask(Asked(server.port, size.seconds, CLIENTS))
         return server.peak_mb()

@@ -6,6 +6,7 @@ time; a tenth as many events warm it up beforehand, which is not timed. PostgreS
 """
 
 import json
+import math
 import statistics
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from row import Row, Size
 from served import served
 
 CLIENTS = 16
+WARM = 0.1
 LONG, ENOUGH = 5, 1_000_000
 """Ours takes more events than a peer, up to so many: it is quick, and what it does a few times a second has to show."""
 COPY, INSERT, ARROW = "PostgreSQL, COPY", "PostgreSQL, INSERT … ON CONFLICT", "DuckDB, Arrow append"
@@ -107,57 +109,57 @@ def ours(load_: Load, seed: int, rate: float = 0.0) -> Outcome:
         orders = {"way": "http", "port": server.port, "key": server.keys.write_key}
         if rate:
             orders["pace_s"] = load_.batch * CLIENTS / rate
-        bring(sys.executable, orders | {"pace_s": 0.0}, _warm(load_), seed + 1_000)
-        server.loaded(http)
-        return bring(sys.executable, orders, load_, seed, loaded=lambda: server.loaded(http))
+        return bring(sys.executable, orders, load_, seed, warm=WARM, loaded=lambda: server.loaded(http))
 
 
 def pg(python: str, execute: Callable[[str], None], orders: dict, load_: Load, seed: int) -> Outcome:
     for statement in ("DROP TABLE IF EXISTS events", load.TABLE.format(unique="PRIMARY KEY", json="JSONB"),
                       "CHECKPOINT"):
         execute(statement)
-    bring(python, orders, _warm(load_), seed + 1_000)
-    return bring(python, orders, load_, seed)
+    return bring(python, orders, load_, seed, warm=WARM)
 
 
 def duckdb(python: str, load_: Load, seed: int) -> Outcome:
     with tempfile.TemporaryDirectory() as folder:
         orders = {"way": "arrow", "file": str(Path(folder) / "events.duckdb")}
-        bring(python, orders, _warm(load_), seed + 1_000, clients=1)
-        return bring(python, orders, load_, seed, clients=1)
+        return bring(python, orders, load_, seed, clients=1, warm=WARM)
 
 
-def _warm(load_: Load) -> Load:
-    return Load(load_.batch, load_.duplicates, max(load_.events // 10, load_.batch))
-
-
-def bring(python: str, orders: dict, load_: Load, seed: int, *, clients: int = CLIENTS,
+def bring(python: str, orders: dict, load_: Load, seed: int, *, clients: int = CLIENTS, warm: float = 0.0,
           loaded: Callable[[], float] | None = None) -> Outcome:
+    """``warm``: how many more events are sent beforehand, as a share. ``loaded`` waits until all can be queried."""
     share = load_.events // clients
+    warming = math.ceil(share * warm / load_.batch)
     with ExitStack() as ending:
         children = []
         for number in range(clients):
             child = subprocess.Popen([python, load.__file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             ending.callback(child.wait)
             ending.callback(child.kill)
-            assert child.stdin is not None
-            child.stdin.write(json.dumps(orders | {"batch": load_.batch, "duplicates": load_.duplicates,
-                                                   "events": share, "seed": seed * 100 + number}) + "\n")
-            child.stdin.flush()
             children.append(child)
-        for child in children:
-            assert child.stdout is not None
-            assert child.stdout.readline() == "ready\n", "a client could not begin"
-        for child in children:
-            assert child.stdin is not None
-            child.stdin.write("go\n")
-            child.stdin.flush()
+            _tell(child, json.dumps(orders | {
+                "batch": load_.batch, "duplicates": load_.duplicates, "warm": warming,
+                "events": share + warming * load_.batch, "seed": seed * 100 + number}))
+        for word in ("ready", "warm"):
+            for child in children:
+                assert child.stdout is not None
+                assert child.stdout.readline() == f"{word}\n", f"a client is not {word}"
+            if loaded is not None:
+                loaded()
+            for child in children:
+                _tell(child, "go")
         told = [_told(child) for child in children]
     began, ended = min(one["began"] for one in told), max(one["ended"] for one in told)
     count = share * clients
     took: Sequence[float] = sorted(each for one in told for each in one["took"])
-    stored = (loaded() if loaded is not None else ended) - began
-    return Outcome(count / (ended - began), count / stored, took[int(len(took) * 0.99)] * 1e3)
+    stored = ended if loaded is None else loaded()
+    return Outcome(count / (ended - began), count / (stored - began), took[int(len(took) * 0.99)] * 1e3)
+
+
+def _tell(child: subprocess.Popen[str], line: str) -> None:
+    assert child.stdin is not None
+    child.stdin.write(line + "\n")
+    child.stdin.flush()
 
 
 def _told(child: subprocess.Popen[str]) -> dict:

@@ -1,8 +1,9 @@
 """Events for the ingest benches, and who brings them: ``python bench/load.py``, its orders as JSON on standard input.
 
 It runs with our Python for HTTP and with the peers' for PostgreSQL and DuckDB, so it imports nothing of the product.
-Everything is made before the clock begins. It says "ready", waits for a line, and tells when it began and ended, by the
-clock that all processes share, and how long each batch took.
+Everything is made before the clock begins. It says "ready", waits for a line, sends the first batches, which warm up,
+says "warm", waits for another line and sends the rest; then it tells when it began and ended with these, by the clock
+that all processes share, and how long each batch took.
 """
 
 import base64
@@ -162,14 +163,21 @@ def arrow(orders: dict) -> Iterator[tuple[list[object], Send]]:
 WAYS = {"http": http, "copy": copy, "insert": insert, "arrow": arrow}
 
 
+def _await_turn(word: str) -> None:
+    print(word, flush=True)
+    sys.stdin.readline()
+
+
 def main() -> None:
     orders = json.loads(sys.stdin.readline())
     with WAYS[orders["way"]](orders) as (bodies, send):
-        print("ready", flush=True)
-        sys.stdin.readline()
+        _await_turn("ready")
+        for body in bodies[:orders["warm"]]:
+            send(body)
+        _await_turn("warm")
         began, took, pace = time.monotonic(), [], orders.get("pace_s", 0.0)
         phase = random.Random(orders["seed"]).random()  # noqa: S311  so that clients of one pace do not march in step
-        for number, body in enumerate(bodies):
+        for number, body in enumerate(bodies[orders["warm"]:]):
             due = began + (number + phase) * pace
             time.sleep(max(0.0, due - time.monotonic()))
             start = time.monotonic()

@@ -96,10 +96,10 @@ def loads(url: str, count: int) -> dict[str, list[float]]:
 
 def viewers(client: httpx.Client, url: str, count: int, seconds: int) -> list[float]:
     """How late so many viewers hear of events: seconds, in order."""
-    settle = 1 + count * 0.009  # until all are there
+    settle = 1 + count * 0.005  # until all are there
     shares = [count // PROCESSES + (number < count % PROCESSES) for number in range(PROCESSES)]
     with ProcessPoolExecutor(PROCESSES) as pool:
-        watching = [pool.submit(watch, url, share, seconds + settle + 5) for share in shares]
+        watching = [pool.submit(watch, url, share, seconds + settle + 3) for share in shares]
         time.sleep(settle)
         sent: dict[int, float] = {}
         end = time.time() + seconds

@@ -180,12 +180,11 @@ def _missed(rows: Sequence[Row]) -> list[str]:
 def _shortfalls(row: Row) -> dict[str, str]:
     """The goals that were missed, each with by how much."""
     found = {}
-    if row.goal is not None and (row.median > row.goal if row.lower else row.median < row.goal):
-        found[_limit(row)] = f" {row.unit} by {abs(row.median - row.goal) / row.goal:.0%}"
-    for peer, times in row.times.items():
-        ratio = row.ratio(peer)
-        if ratio is not None and ratio < times:
-            found[f"{times:g} × {peer}"] = f", of which it is {figure(ratio)} ×"
+    for peer in (peer for peer, held in row.held.items() if not held):
+        if peer:
+            found[f"{row.times[peer]:g} × {peer}"] = f", of which it is {figure(row.ratio(peer) or 0)} ×"
+        elif row.goal is not None:
+            found[_limit(row)] = f" {row.unit} by {abs(row.median - row.goal) / row.goal:.0%}"
     return found
 
 

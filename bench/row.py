@@ -52,16 +52,21 @@ class Row:
         return ratio if self.lower else 1 / ratio
 
     @property
-    def met(self) -> bool | None:
-        """Whether each goal is; None without one, or where the peers that it is about are all absent."""
-        found = []
+    def held(self) -> dict[str, bool]:
+        """Whether each goal is met: by the peer that it is about, where that has figures, and the row's own by ""."""
+        found = {}
         if self.goal is not None:
-            found.append(self.median <= self.goal if self.lower else self.median >= self.goal)
+            found[""] = self.median <= self.goal if self.lower else self.median >= self.goal
         for peer, times in self.times.items():
             ratio = self.ratio(peer)
             if ratio is not None:
-                found.append(ratio >= times)
-        return all(found) if found else None
+                found[peer] = ratio >= times
+        return found
+
+    @property
+    def met(self) -> bool | None:
+        """Whether all goals are; None without one, or where the peers that they are about are all absent."""
+        return all(self.held.values()) if self.held else None
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,8 @@ class Size:
     rollbacks: int
     duplicates: Sequence[float] = (0.0, 0.05, 0.5)
     """Shares of the events."""
+    alone: bool = True
+    """Whether to make a Python that has nothing but what a server needs, to tell what that takes."""
     peers: Path | None = None
     """A Python that has the peers."""
     no_peers: str = "--peers none was given"
@@ -103,7 +110,7 @@ class Size:
 
 
 TINY = Size(rounds=1, events=2_000, stored=(2_000,), grown=(2_000,), calls=200, seconds=2, soak_s=2, processes=2,
-            rollbacks=1, duplicates=(0.5,))
+            rollbacks=1, duplicates=(0.5,), alone=False)
 USUAL = Size(rounds=5, events=200_000, stored=(1_000_000,), grown=(100_000, 1_000_000, 3_000_000), calls=50_000,
              seconds=6, soak_s=30, processes=100, rollbacks=20)
 FULL = Size(rounds=7, events=1_000_000, stored=(10_000_000, 100_000_000), grown=(1_000_000, 10_000_000, 100_000_000),

@@ -54,12 +54,12 @@ class Served:
 
 
 @contextmanager
-def served(data: Path, **settings: str) -> Iterator[Served]:
+def served(data: Path, python: str = sys.executable, **settings: str) -> Iterator[Served]:
     """``settings``: by the names of the environment, without ``CROSSFADE_``."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("CROSSFADE_")}
     own |= {f"CROSSFADE_{name.upper()}": value for name, value in settings.items()}
     began = time.monotonic()
-    server = subprocess.Popen([sys.executable, "-m", "crossfade", "serve", "--port", "0", "--data", str(data)],
+    server = subprocess.Popen([python, "-m", "crossfade", "serve", "--port", "0", "--data", str(data)],
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=own)
     try:
         assert server.stdout is not None

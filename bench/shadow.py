@@ -1,4 +1,4 @@
-"""What a shadow source that takes 300 ms adds to a viewer's wait, beside libraries that are used for this today.
+"""What a slow shadow source adds to a viewer's wait, beside libraries that are used for this today.
 
     python bench/shadow.py --peers PATH/TO/PYTHON [--reads 40] [--rounds 5] [--shadow 0.3]
 
@@ -256,7 +256,7 @@ def present(python: str | None) -> dict[str, str]:
 
 
 def rows(size: Size) -> Iterator[Row]:
-    seconds, reads = (0.3, IN_A_ROW * (1 if size.rounds <= 5 else 4)) if size.rounds > 1 else (0.05, 2)
+    seconds, reads = (0.1, IN_A_ROW * (1 if size.rounds <= 5 else 4)) if size.rounds > 1 else (0.05, 2)
     pythons = dict.fromkeys(OURS, sys.executable) | ({} if size.peers is None else
                                                      dict.fromkeys(THEIRS, str(size.peers)))
     found: dict[str, list[float]] = {name: [] for name in pythons}
