@@ -76,7 +76,7 @@ def _measure(size: Size, count: int, number: int, note: partial[None]) -> None:
             note(CACHED, quantile(ask(Asked(server.port, seconds)), "p95"))
             note(IDLE, server.resident_mb())
             orders = {"way": "http", "port": server.port, "key": server.keys.write_key}
-            outcome = ingest.bring(sys.executable, orders, ingest.Load(1_000, 0.0, max(size.events, 4_000)),
+            outcome = ingest.bring(sys.executable, orders, ingest.Load(1_000, 0.0, 2 * size.events),
                                    9_000 + number, loaded=lambda: server.loaded(http))
             note(APPEND, outcome.stored)
             note(LOADED, server.resident_mb())

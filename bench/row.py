@@ -111,7 +111,7 @@ class Size:
 
 TINY = Size(rounds=1, events=2_000, stored=(2_000,), grown=(2_000,), calls=200, seconds=2, soak_s=2, processes=2,
             rollbacks=1, duplicates=(0.5,), alone=False)
-USUAL = Size(rounds=5, events=200_000, stored=(1_000_000,), grown=(100_000, 1_000_000, 3_000_000), calls=50_000,
+USUAL = Size(rounds=5, events=100_000, stored=(1_000_000,), grown=(100_000, 1_000_000, 3_000_000), calls=50_000,
              seconds=6, soak_s=30, processes=100, rollbacks=20)
 FULL = Size(rounds=7, events=1_000_000, stored=(10_000_000, 100_000_000), grown=(1_000_000, 10_000_000, 100_000_000),
             calls=100_000, seconds=60, soak_s=600, processes=100, rollbacks=60)

@@ -5,8 +5,8 @@
 
 import random
 import sys
-from importlib.machinery import ExtensionFileLoader
-from importlib.util import module_from_spec, spec_from_loader
+
+from sanitized import load
 
 ROUNDS = 60_000
 PARTS = (b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b"\\u00e", b"\\ud8", b"-", b"1.", b"e+", b"null", b"tru",
@@ -20,11 +20,7 @@ WHOLE = (b'{"batch":[{"type":"track","event":"processed","messageId":"m-1","time
 
 
 def main() -> None:
-    loader = ExtensionFileLoader("crossfade.core._batch", sys.argv[1])
-    spec = spec_from_loader(loader.name, loader)
-    assert spec is not None
-    reader = module_from_spec(spec)
-    loader.exec_module(reader)
+    reader = load("batch", sys.argv[1])
     draw, read = random.Random(7), 0
     for number in range(ROUNDS):
         body = bytearray(WHOLE)

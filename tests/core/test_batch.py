@@ -1,8 +1,6 @@
 """A batch of plain events, and that all ways to its lines, compiled, decoded and careful, say the same."""
 
 import json
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,13 +17,14 @@ from crossfade.core.clock import DAY, SECOND, micros
 from crossfade.core.event import MAX_DEPTH, MAX_ID, MAX_MESSAGE_ID, MAX_NAME, Event, Limits, judge_time, parse
 from crossfade.core.ledger import Account
 
+from . import sanitized
+
 NOW = micros(datetime(2026, 11, 22, 12, tzinfo=UTC))
 LIMITS = Limits()
 SMALL = Limits(max_bytes=40, max_age=30 * DAY, max_lead=SECOND)
 HEAD = line.Head(1, NOW, 0)
 TRACKER = "01935b8e-1111-7222-8333-444455556666"
 PLAIN = b'{"event":"e","messageId":"m"}'
-SOURCE = Path(line.__file__).with_name("_batch.c")
 
 compiled = pytest.mark.skipif(not COMPILED, reason="there was no C compiler")
 
@@ -293,18 +292,4 @@ def test_bytes_that_were_changed_never_make_the_ways_differ(name: str, changes: 
 
 @compiled
 def test_the_compiled_reader_stays_within_the_memory_that_is_its_own(tmp_path: Path) -> None:
-    """The same with the compiler's sanitizers, which stop at the first byte that is read or written beyond."""
-    include = subprocess.run([sys.executable, "-c", "import sysconfig; print(sysconfig.get_paths()['include'])"],
-                             capture_output=True, text=True, check=True).stdout.strip()
-    built = tmp_path / "_batch.abi3.so"
-    subprocess.run(["gcc", "-std=c11", "-O1", "-g", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers",
-                    "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-shared", "-fPIC", f"-I{include}",
-                    str(SOURCE), "-o", str(built)], check=True)
-    found = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
-    done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("batch_fuzz.py")), str(built)], check=False,
-        capture_output=True, text=True,
-        env={"LD_PRELOAD": found.stdout.strip(), "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc",
-             "PYTHONPATH": str(SOURCE.parents[2])})
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.split()[:1] == ["read"], done.stdout
+    assert sanitized.run("batch", tmp_path).startswith("read ")

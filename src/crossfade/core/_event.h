@@ -3,6 +3,7 @@
 #pragma once
 
 #include "_json.h"
+#include "_moment.h"
 
 #define MAX_NAME 200        /* as event.MAX_NAME and event.MAX_ID; in bytes, of which there are no fewer than characters */
 #define MAX_MESSAGE_ID 100
@@ -65,72 +66,30 @@ static bool read_sequence(Cursor *c, Text *found) {
     return found->length <= MAX_SEQUENCE;
 }
 
-static int number(const uint8_t *at, int digits) {
-    int value = 0;
-    while (digits--) {
-        if (!is_digit(*at)) return INT_MIN / 2;
-        value = value * 10 + (*at++ - '0');
-    }
-    return value;
-}
-
-/* Days since 1970-01-01 of the proleptic Gregorian calendar: Howard Hinnant, chrono-compatible low-level date
-   algorithms, days_from_civil; for years from 1 on. */
-static int64_t days_from_civil(int year, int month, int day) {
-    year -= month <= 2;
-    int era = year / 400, year_of_era = year - era * 400;
-    int day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * INT64_C(146097) + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
-}
-
-static int days_of_month(int year, int month) {
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return month == 2 ? 28 + leap : 30 + ((month + month / 8) & 1);
-}
-
-/* Minutes east of Greenwich; `text` gets the zone as it is written in a line. False when it is none. */
-static bool read_zone(Cursor *c, int *minutes, char *text, uint8_t *length) {
-    *minutes = 0;
-    *length = 1;
-    text[0] = 'Z';
-    if (takes(c, 'Z')) return true;
-    if (c->end - c->at < 6 || (*c->at != '+' && *c->at != '-') || c->at[3] != ':') return false;
-    int hour = number(c->at + 1, 2), minute = number(c->at + 4, 2);
-    if (hour < 0 || hour > 23 || minute < 0 || minute > 59) return false;
-    if (hour || minute) {
-        *minutes = (*c->at == '-' ? -1 : 1) * (hour * 60 + minute);
-        *length = 6;
-        memcpy(text, c->at, 6);
-    }
-    c->at += 6;
-    return true;
-}
-
 /* 2026-11-22T22:22:16.965+00:00, with up to six digits of a second; or null. Written as msgspec does. */
 static bool read_moment(Cursor *c, Event *event) {
     if (takes_word(c, "null")) return true;
-    if (!takes(c, '"') || c->end - c->at < 20) return false;
-    const uint8_t *at = c->at;
-    if (at[4] != '-' || at[7] != '-' || at[10] != 'T' || at[13] != ':' || at[16] != ':') return false;
-    int year = number(at, 4), month = number(at + 5, 2), day = number(at + 8, 2);
-    int hour = number(at + 11, 2), minute = number(at + 14, 2), second = number(at + 17, 2), micros = 0, zone;
-    if (year < 1 || month < 1 || month > 12 || day < 1 || day > days_of_month(year, month) || hour < 0 || hour > 23
-        || minute < 0 || minute > 59 || second < 0 || second > 59) return false;
-    memcpy(event->moment, at, 19);
-    uint8_t length = 19, more;
-    c->at += 19;
+    const uint8_t *at = c->at + 1;
+    char *to = event->moment;
+    int64_t seconds;
+    int micros = 0, zone;
+    if (!takes(c, '"') || !read_seconds(c, &seconds)) return false;
+    memcpy(to, at, SECONDS);
+    to += SECONDS;
     if (takes(c, '.')) {
         const uint8_t *first = c->at;
         if (!skip_digits(c) || c->at - first > 6) return false;
-        memcpy(event->moment + 19, ".000000", 7);
-        memcpy(event->moment + 20, first, c->at - first);
-        micros = number((const uint8_t *)event->moment + 20, 6);
-        if (micros) length = 26;
+        memcpy(to, ".000000", 7);
+        memcpy(to + 1, first, c->at - first);
+        micros = number((const uint8_t *)to + 1, 6);
+        if (micros) to += 7;
     }
-    if (!read_zone(c, &zone, event->moment + length, &more) || !takes(c, '"')) return false;
-    event->moment_length = length + more;
-    int64_t minutes = days_from_civil(year, month, day) * 1440 + hour * 60 + minute - zone;
-    event->micros = (minutes * 60 + second) * 1000000 + micros;
+    at = c->at;
+    if (!read_zone(c, &zone) || !takes(c, '"')) return false;
+    size_t length = zone ? ZONE : 1;
+    memcpy(to, zone ? (const char *)at : "Z", length);
+    event->moment_length = (uint8_t)(to + length - event->moment);
+    event->micros = (seconds - zone * 60) * 1000000 + micros;
     return true;
 }
 

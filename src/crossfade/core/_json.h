@@ -1,26 +1,10 @@
-/* JSON as RFC 8259 has it, passed over without being kept, and somewhat stricter: see _batch.c. What is inline is so
-   because it is measured: a fifth of the time. */
+/* JSON as RFC 8259 has it, passed over without being kept, and somewhat stricter: see _batch.c. */
 
 #pragma once
 
-#include <limits.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <string.h>
+#include "_text.h"
 
 #define MAX_DEPTH 64    /* as event.MAX_DEPTH: levels of nesting */
-
-/* A place in a text; it never passes the end. */
-typedef struct {
-    const uint8_t *at, *end;
-} Cursor;
-
-typedef struct {
-    const uint8_t *at;
-    size_t length;
-} Text;
-
-static Text since(const uint8_t *start, const Cursor *c) { return (Text){start, (size_t)(c->at - start)}; }
 
 static bool is(Text text, const char *word) {
     return text.length == strlen(word) && !memcmp(text.at, word, text.length);
@@ -30,13 +14,7 @@ static void skip_space(Cursor *c) {
     while (c->at < c->end && (*c->at == ' ' || *c->at == '\n' || *c->at == '\r' || *c->at == '\t')) c->at++;
 }
 
-static inline bool takes(Cursor *c, uint8_t wanted) {
-    if (c->at == c->end || *c->at != wanted) return false;
-    c->at++;
-    return true;
-}
-
-/* The same for a token between which and the last one there may be white space. */
+/* A token, with white space before it or without. */
 static bool takes_token(Cursor *c, uint8_t wanted) {
     skip_space(c);
     return takes(c, wanted);
@@ -49,15 +27,11 @@ static inline bool takes_word(Cursor *c, const char *word) {
     return true;
 }
 
-static bool is_digit(uint8_t byte) { return byte >= '0' && byte <= '9'; }
-
 static bool skip_digits(Cursor *c) {
     const uint8_t *first = c->at;
     while (c->at < c->end && is_digit(*c->at)) c->at++;
     return c->at > first;
 }
-
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
 
 /* To the next quote, backslash or control character of a string. Eight bytes at a time: a byte's highest bit is set in
    `stop` where it is one of these, or stands above one, which then was found first. */
@@ -157,25 +131,4 @@ static bool skip_value(Cursor *c, int levels) {
     case 'n': return takes_word(c, "null");
     default: return skip_number(c);
     }
-}
-
-/* UTF-8 by the Unicode standard's table 3-7. */
-static bool is_utf8(Cursor c) {
-    while (c.at < c.end) {
-        uint64_t bytes;
-        if (c.end - c.at >= 8 && (memcpy(&bytes, c.at, 8), !(bytes & EACH(0x80)))) {
-            c.at += 8;
-            continue;
-        }
-        uint8_t first = *c.at++;
-        if (first < 0x80) continue;
-        int more = first >= 0xC2 && first <= 0xDF ? 1 : first >= 0xE0 && first <= 0xEF ? 2
-                 : first >= 0xF0 && first <= 0xF4 ? 3 : 0;
-        if (!more || c.end - c.at < more) return false;
-        uint8_t second = *c.at;
-        if ((first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) || (first == 0xF0 && second < 0x90)
-            || (first == 0xF4 && second > 0x8F)) return false;
-        while (more--) if ((*c.at++ & 0xC0) != 0x80) return false;
-    }
-    return true;
 }

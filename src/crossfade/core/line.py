@@ -1,4 +1,4 @@
-"""The journal's line: one event, tab-separated, readable by eye, by Python, and by the store's C++ reader.
+"""The journal's line: one event, tab-separated, readable by eye, by Python, and by C.
 
 Names and ids hold no control character (an event with one is rejected), and JSON text holds none that is not
 escaped, so a tab always ends a column and a newline always ends an event: nothing needs quoting, and no two readers

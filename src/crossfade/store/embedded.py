@@ -83,7 +83,7 @@ class EmbeddedStore:
         """
         with self._writing(path):
             try:
-                loaded = self._intake.load(number, path, (), self._horizon)
+                loaded = self._intake.load(number, path, self._horizon)
             except UNFIT as error:
                 log.warning("store: a segment holds lines that cannot be stored",
                             segment=number, error=first_line(error))
@@ -101,7 +101,7 @@ class EmbeddedStore:
         fit = self._path.with_name("sifted.tsv")
         try:
             refused = sift(path, fit)
-            return self._intake.load(number, fit, refused, self._horizon)
+            return self._intake.load_sifted(number, fit, refused, self._horizon)
         except UNFIT as error:
             raise SegmentUnreadable(f"{path.name}: {first_line(error)}") from error
         finally:

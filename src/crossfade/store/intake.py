@@ -1,7 +1,8 @@
 """How a segment goes into the tables: read, freed of what is there already, stored and counted, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import asdict
@@ -13,6 +14,7 @@ from crossfade.core.ledger import Heard
 from .accounts import Accounts
 from .faults import CalendarError, StatementError
 from .horizon import Horizon, Mark
+from .lines import read_any, read_plain
 from .port import Loaded
 from .sift import EARLIEST, LATEST, Refused
 from .spans import cover
@@ -32,12 +34,19 @@ class Intake:
         self._days = days
         self._accounts = Accounts(statements)
 
-    def load(self, number: int, path: Path, refused: Sequence[Refused], horizon: Horizon) -> Loaded:
-        """Brings in the file, and notes the lines that were left out of it; a segment that is in changes nothing."""
+    def load(self, number: int, path: Path, horizon: Horizon) -> Loaded:
+        """Brings in the file; a segment that is in changes nothing."""
+        return self._load(number, partial(read_plain, self._statements, path), (), horizon)
+
+    def load_sifted(self, number: int, path: Path, refused: Sequence[Refused], horizon: Horizon) -> Loaded:
+        """Brings in what the careful look has left, and notes the lines that it has not."""
+        return self._load(number, partial(read_any, self._statements, path), refused, horizon)
+
+    def _load(self, number: int, read: Callable[[], None], refused: Sequence[Refused], horizon: Horizon) -> Loaded:
         with self._statements.transaction():
             if self._is_in(number):
                 return Loaded(number, 0, 0, 0)
-            self._statements.do("read_segment", {"path": str(path.resolve())})
+            read()
             heard = self._hear()
             lines, distinct, earliest, latest, latest_raw, first_arrival, tracked = (
                 self._statements.one("measure_incoming"))

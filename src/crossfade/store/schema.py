@@ -8,6 +8,7 @@ import duckdb
 from crossfade.core.line import COLUMNS
 
 from .connections import transaction
+from .lines import RELATION
 from .port import StoreError, StoreTooNew
 from .sift import MAX_LINE
 
@@ -19,8 +20,9 @@ def queries() -> dict[str, str]:
     blocks = (block.partition("\n") for block in _script("queries").split("-- name: ")[1:])
     named = {name.strip(): body.strip() for name, _, body in blocks}
     columns = ", ".join(f"{name}: '{kind}'" for name, kind in COLUMNS)
-    named["read_segment"] = named["read_segment"].format(columns=columns, max_line=MAX_LINE)
-    return named
+    lines = named.pop("lines_of_file").format(columns=columns, max_line=MAX_LINE)
+    read = named.pop("read_segment")
+    return named | {"read_file": read.format(lines=lines), "read_columns": read.format(lines=RELATION)}
 
 
 def prepare(connection: duckdb.DuckDBPyConnection, sql: Mapping[str, str], zone: str) -> None:

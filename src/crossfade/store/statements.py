@@ -22,6 +22,10 @@ class Statements:
     def transaction(self) -> AbstractContextManager[None]:
         return transaction(self._connection())
 
+    def know(self, name: str, relation: object) -> None:
+        """From now on a name in a statement is this relation, which has Arrow's PyCapsule interface."""
+        self._connection().register(name, relation)
+
     def do(self, statement: str, parameters: Parameters | None = None) -> int:
         """Gives the number of rows it changed."""
         row = self._connection().execute(self._sql[statement], parameters or {}).fetchone()

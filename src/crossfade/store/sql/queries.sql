@@ -14,20 +14,25 @@ SELECT CAST(hash(1::USMALLINT, 'crossfade') AS VARCHAR)
 UPDATE events SET key = hash(source, message_id)
 
 -- name: read_segment
--- The lines of a segment, as rows; {columns} are the journal's.
+-- The lines of a segment, as rows, from what gives them in the journal's columns and with their numbers.
 CREATE OR REPLACE TEMP TABLE incoming AS
-SELECT source, received, coalesce(epoch_us(raw_ts) + clock_offset, received) AS ts, epoch_us(raw_ts) AS raw_ts,
+SELECT line, source, received, coalesce(raw_ts + clock_offset, received) AS ts, raw_ts,
        hash(source, message_id) AS key, message_id, event, user_id, anonymous_id, session_id, properties,
-       tracker, sequence
-FROM read_csv(
+       CAST(tracker AS UUID) AS tracker, sequence
+FROM {lines}
+
+-- name: lines_of_file
+-- Counting makes DuckDB read it in order.
+(SELECT * REPLACE (epoch_us(raw_ts) AS raw_ts), row_number() OVER () AS line FROM read_csv(
     $path, columns = {{{columns}}}, delim = '\t', quote = '', escape = '', header = false, auto_detect = false,
     new_line = '\n', nullstr = '', max_line_size = {max_line}
-)
+))
 
 -- name: statements
 -- A line without a message id and a name is no event: it tells of those that came with it.
 SELECT source, received, properties FROM incoming
 WHERE message_id IS NULL AND event IS NULL AND source IS NOT NULL AND received IS NOT NULL AND properties IS NOT NULL
+ORDER BY line
 
 -- name: drop_statements
 DELETE FROM incoming
@@ -77,8 +82,8 @@ UPDATE ledger_past SET trackers = $trackers, standing = $standing, nameless = $n
 -- name: drop_repeats
 -- Keeps the first of each message within the segment. Few have a key that is there twice: only these are compared.
 WITH repeated AS MATERIALIZED (SELECT key FROM incoming GROUP BY key HAVING count(*) > 1)
-DELETE FROM incoming WHERE key IN (FROM repeated) AND rowid NOT IN (
-    SELECT min(rowid) FROM incoming WHERE key IN (FROM repeated) GROUP BY source, message_id
+DELETE FROM incoming WHERE key IN (FROM repeated) AND line NOT IN (
+    SELECT min(line) FROM incoming WHERE key IN (FROM repeated) GROUP BY source, message_id
 )
 
 -- name: spans_of_incoming
