@@ -31,7 +31,7 @@ CHIEF = (
     "a rollback's call, *",
     "server: from its start to ready",
     "server: idle, resident memory",
-    "memory_limit = 512 MB, *: peak resident memory",
+    "memory_limit = 512 MB, * peak resident memory",
     "installed size, *",
 )
 """Names of the rows in the README: of several the one with the most events stored, or the first."""
