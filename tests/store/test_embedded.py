@@ -276,6 +276,9 @@ def test_nothing_outside_the_folder_is_read_or_written(store, tmp_path):
                   "SET allowed_directories = ['/']"):
         with pytest.raises(duckdb.Error):
             ask(store, query)
+    with pytest.raises(StoreBusy):
+        store.load(1, outside)
+    assert store.last_segment() == 0
 
 
 @pytest.mark.parametrize("name", ["with ' quote", "[a]*b", "{x}", "späce 😀"])

@@ -1,5 +1,6 @@
 """The embedded event store: DuckDB, one file, one owning process, one loader thread, a cursor a reader."""
 
+import errno
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
@@ -82,6 +83,7 @@ class EmbeddedStore:
         Raises StoreBusy when the store cannot take it now, SegmentUnreadable when the file is to blame.
         """
         with self._writing(path):
+            self._keep_within_the_folder(path)
             try:
                 loaded = self._intake.load(number, path, self._horizon)
             except UNFIT as error:
@@ -246,6 +248,11 @@ class EmbeddedStore:
         self._connections.close()
 
     # Inside
+
+    def _keep_within_the_folder(self, segment: Path) -> None:
+        """The engine's own reader holds itself to that; the compiled one goes where it is sent."""
+        if not segment.resolve().is_relative_to(self._path.parent.resolve()):
+            raise PermissionError(errno.EACCES, "it lies outside the data folder", str(segment))
 
     def _open(self) -> Connections:
         return Connections(opened(self._path, self._memory_limit))
