@@ -3,7 +3,7 @@
    What a line is, is told in line.py. A file is given only as far as its lines are plain, as ours all are: whatever else
    is found ends the stream with an error, and the careful way looks at the file line by line (store/sift.py). So it may
    be strict; what it must never do is to give a line that the careful way refuses, or another value than that
-   (tests/core/test_columns.py).
+   (tests/store/test_lines.py).
 
    A block's texts are not copied: they are views into what was read. No Python is needed to read one, so the store's
    threads do it without the interpreter's lock. */
@@ -251,14 +251,13 @@ static int read_text(Stream *stream, char **text, size_t *length) {
             room = had + BLOCK > MAX_LINE ? MAX_LINE : had + BLOCK;
             continue;
         }
-        stream->rest_length = had - whole;
-        stream->rest = stream->rest_length ? malloc(stream->rest_length) : NULL;
-        if (stream->rest_length && !stream->rest) {
-            free(found);
-            stream->rest_length = 0;
-            return fail(stream, ENOMEM, "no memory");
+        char *rest = NULL;
+        if (had > whole) {
+            if (!(rest = malloc(had - whole))) return fail(stream, ENOMEM, "no memory");
+            memcpy(rest, found + whole, had - whole);
         }
-        memcpy(stream->rest ? stream->rest : found, found + whole, stream->rest_length);
+        stream->rest = rest;
+        stream->rest_length = had - whole;
         memset(found + whole, 0, 8);
         *text = found;
         *length = whole;

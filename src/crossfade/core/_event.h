@@ -69,11 +69,12 @@ static bool read_sequence(Cursor *c, Text *found) {
 /* 2026-11-22T22:22:16.965+00:00, with up to six digits of a second; or null. Written as msgspec does. */
 static bool read_moment(Cursor *c, Event *event) {
     if (takes_word(c, "null")) return true;
-    const uint8_t *at = c->at + 1;
+    if (!takes(c, '"')) return false;
+    const uint8_t *at = c->at;
     char *to = event->moment;
     int64_t seconds;
     int micros = 0, zone;
-    if (!takes(c, '"') || !read_seconds(c, &seconds)) return false;
+    if (!read_seconds(c, &seconds)) return false;
     memcpy(to, at, SECONDS);
     to += SECONDS;
     if (takes(c, '.')) {
